@@ -1,0 +1,57 @@
+# Everything a fresh machine needs: `make up` (the main job) and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev up test lint types fmt bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.runtime ## build .venv with the inferbus command
+install-dev: $(VENV)/.dev
+
+up: $(VENV)/.runtime ## broker, ingest, storage and alerting in one go
+	@exec $(BIN)/inferbus up $(ARGS)
+
+test: $(VENV)/.dev ## every test this machine can run
+	@scripts/test $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, import rules, known vulnerabilities, licences
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+fmt: $(VENV)/.dev ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+bench: $(VENV)/.dev ## short benchmarks, ratios against bare aiohttp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(VENV)/.dev ## write both lock files anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what the targets built
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+
+$(BIN)/uv:
+	@scripts/make-venv $(PYTHON) $(VENV) $(UV_VERSION)
+
+$(VENV)/.runtime: $(BIN)/uv requirements.lock pyproject.toml
+	@echo "installing inferbus into $(VENV) …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@echo "installing the test tools into $(VENV) …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""How a process on the bus lives: settings, logs, metrics, health, start and stop."""

@@ -1,0 +1,72 @@
+"""Health: `/livez`, `/readyz` and `/metrics` on the admin port."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """
+    One check's answer: `reason` says in one line what is wrong, None when nothing is.
+
+    A degraded check is named but leaves the process ready.
+    """
+
+    reason: str | None = None
+    is_degraded: bool = False
+
+    @property
+    def status(self) -> str:
+        """`ok`, `degraded` or `failing`."""
+        if self.reason is None:
+            return "ok"
+        return "degraded" if self.is_degraded else "failing"
+
+
+class Health:
+    """The named checks of one process. Checks answer at once: they read state, they ask nobody."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Callable[[], Check]] = {}
+
+    def register(self, name: str, check: Callable[[], Check]) -> None:
+        """Add a check under its name."""
+        self._checks[name] = check
+
+    def report(self) -> tuple[bool, dict[str, dict[str, str | None]]]:
+        """Return whether the process is ready, and each check's status and reason."""
+        answers = {name: check() for name, check in self._checks.items()}
+        is_ready = all(answer.status != "failing" for answer in answers.values())
+        return is_ready, {
+            name: {"status": answer.status, "reason": answer.reason}
+            for name, answer in answers.items()
+        }
+
+
+def admin_app(health: Health) -> web.Application:
+    """Return the app of the admin port."""
+
+    async def livez(_request: web.Request) -> web.Response:
+        return _json({"status": "alive"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        is_ready, checks = health.report()
+        body = {"status": "ready" if is_ready else "unready", "checks": checks}
+        return _json(body, status=200 if is_ready else 503)
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")

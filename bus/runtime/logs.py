@@ -1,0 +1,73 @@
+"""Logs: JSON lines for machines, colours on a terminal, never a body and never a secret."""
+
+import logging
+import sys
+from typing import Any, Literal
+
+import orjson
+import structlog
+
+from bus.runtime.masking import mask_credentials
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+# At DEBUG these print keys, values and raw frames: inference results.
+_NEVER_BELOW_INFO = ("kafka", "aiohttp", "sqlalchemy", "alembic", "asyncio")
+
+
+def configure_logs(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    style: Literal["json", "console", "auto"] = "auto",
+) -> None:
+    """Set up structlog and the standard library's loggers, all onto stderr."""
+    as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _mask_secrets,
+    ]
+    structlog.configure(
+        processors=[*shared, *_renderer(as_json=as_json)],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    _bridge_standard_library(shared, _LEVELS[level], as_json=as_json)
+
+
+def _renderer(*, as_json: bool) -> list[structlog.typing.Processor]:
+    if not as_json:
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(_dumps)]
+
+
+def _dumps(line: Any, **_: Any) -> str:
+    # `default=str`: an odd value must never raise inside logging.
+    return orjson.dumps(line, default=str).decode()
+
+
+def _mask_secrets(
+    _logger: Any, _method: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    for name, value in line.items():
+        if isinstance(value, str) and "/webhooks/" in value:
+            line[name] = mask_credentials(value)
+    return line
+
+
+def _bridge_standard_library(
+    shared: list[structlog.typing.Processor], level: int, *, as_json: bool
+) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_renderer(as_json=as_json),
+        ],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level)
+    for name in _NEVER_BELOW_INFO:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -1,0 +1,88 @@
+"""The register of metrics: each is declared here once, with its labels and its meaning."""
+
+from importlib.metadata import version
+
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_BYTES = (256, 1024, 4096, 16_384, 65_536, 262_144, 524_288, 1_048_576, 4_194_304, 16_777_216)
+
+DELIVERIES_RECEIVED = Counter(
+    "inferbus_deliveries_received", "Webhook calls that reached the endpoint."
+)
+DELIVERIES = Counter(
+    "inferbus_deliveries",
+    "Webhook calls by answer: published, duplicate, spooled, quarantined or refused.",
+    ["provider", "status"],
+)
+REFUSED = Counter("inferbus_refused", "Refused webhook calls by reason.", ["reason"])
+DELIVERY_SECONDS = Histogram(
+    "inferbus_delivery_seconds", "From the request's first line to the answer.", buckets=_SECONDS
+)
+DELIVERY_BODY_BYTES = Histogram(
+    "inferbus_delivery_body_bytes", "Size of webhook bodies.", buckets=_BYTES
+)
+PUBLISH_SECONDS = Histogram(
+    "inferbus_publish_seconds", "From hand-over to acknowledgement.", ["topic"], buckets=_SECONDS
+)
+PUBLISH_ERRORS = Counter(
+    "inferbus_publish_errors", "Records that were not acknowledged, by reason.", ["reason"]
+)
+INFLIGHT = Gauge("inferbus_inflight", "Deliveries between their first line and their answer.")
+INFLIGHT_BYTES = Gauge("inferbus_inflight_bytes", "Body bytes of the deliveries in flight.")
+RECORDS = Counter(
+    "inferbus_records", "Records a consumer settled, by result.", ["consumer", "result"]
+)
+CONSUMER_LAG = Gauge(
+    "inferbus_consumer_lag", "Records beyond what was settled.", ["consumer", "topic"]
+)
+SETTLE_SECONDS = Histogram(
+    "inferbus_settle_seconds",
+    "From a batch's arrival to its commit.",
+    ["consumer"],
+    buckets=_SECONDS,
+)
+DEADLETTERS = Counter("inferbus_deadletters", "Records parked, by reason.", ["reason"])
+CONFLICTS = Counter("inferbus_conflicts", "Events whose id was stored with other content.")
+INFERENCE_RUNTIME_SECONDS = Histogram(
+    "inferbus_inference_runtime_seconds",
+    "Run time as the provider states it.",
+    ["model"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+INFERENCE_COST_USD = Counter(
+    "inferbus_inference_cost_usd", "Cost as the provider states it.", ["model"]
+)
+ALERTS = Counter("inferbus_alerts", "Alerts by rule and state.", ["rule", "state"])
+NOTIFICATIONS = Counter(
+    "inferbus_notifications", "Notifications by notifier and result.", ["notifier", "result"]
+)
+BUILD = Info("inferbus_build", "The running version.")
+BUILD.info({"version": version("inferbus")})
+
+
+class LabelCap:
+    """
+    Keep a label's values few: the first `limit` are taken as they are, the rest are `other`.
+
+    Senders choose providers' and models' names; without a cap they could fill memory.
+    """
+
+    def __init__(self, limit: int = 100) -> None:
+        self._limit = limit
+        self._seen: set[str] = set()
+
+    def __call__(self, value: str | None) -> str:
+        """Return the label to use for a value; none at all counts as `unknown`."""
+        if value is None:
+            return "unknown"
+        if value in self._seen:
+            return value
+        if len(self._seen) >= self._limit:
+            return "other"
+        self._seen.add(value)
+        return value
+
+
+cap_provider = LabelCap()
+cap_model = LabelCap()

@@ -1,0 +1,242 @@
+"""
+One tree of settings for every process, read once at start.
+
+Sources, strongest first: command line, environment, `.env`, files in the secrets directory.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bus.runtime.settings_names import ENV_PREFIX, SettingsError, unknown_names
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Section):
+    """How to reach Kafka."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    group_prefix: str = "inferbus"
+
+
+class TopicSettings(_Section):
+    """How topics are named and made."""
+
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "inference"
+    # Twelve divides evenly among 1, 2, 3, 4, 6 and 12 consumers.
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    replication_factor: Annotated[int, Field(ge=1, le=32)] | None = None
+    # Two weeks: long enough to rebuild storage from Kafka after a bad week.
+    retention_hours: Annotated[int, Field(ge=1)] = 336
+
+
+AuthMethod = Literal["signed-url", "token", "none"]
+AUTH_METHODS: tuple[AuthMethod, ...] = ("signed-url", "token", "none")
+
+
+def _known_methods(text: str) -> str:
+    methods = [part.strip() for part in text.split(",") if part.strip()]
+    for method in methods:
+        if method not in AUTH_METHODS:
+            raise ValueError(f"unknown method {method!r}: choose out of {', '.join(AUTH_METHODS)}")
+    if not methods:
+        raise ValueError("name at least one method; `none` must be said")
+    if "none" in methods and len(methods) > 1:
+        raise ValueError("`none` must be said alone")
+    return ",".join(methods)
+
+
+class IngestSettings(_Section):
+    """The endpoint: where it listens, who may post, how much it takes."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = 8081
+    public_url: str | None = None
+    # 64 MiB: four 2048x2048 images as base64, the largest body a provider is known to send.
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 67_108_864
+    # Half of Kafka's default record limit, so that any managed Kafka takes the record.
+    inline_limit_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 524_288
+    body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    # Answer well before the strictest documented sender gives up (10 s).
+    publish_deadline_s: Annotated[float, Field(gt=0)] = 2.0
+    max_inflight: Annotated[int, Field(ge=1)] = 4096
+    max_inflight_bytes: Annotated[int, Field(ge=1024)] = 268_435_456
+    auth: Annotated[str, AfterValidator(_known_methods)] = "signed-url"
+    signing_keys: SecretStr | None = None
+    tokens: SecretStr | None = None
+
+    @property
+    def auth_methods(self) -> tuple[str, ...]:
+        """The methods any one of which suffices."""
+        return tuple(self.auth.split(","))
+
+
+class BlobSettings(_Section):
+    """Where bodies above the inline limit lie."""
+
+    url: str | None = None
+
+
+class StorageSettings(_Section):
+    """Where events are kept."""
+
+    url: SecretStr | None = None
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = 8082
+
+
+class AlertingSettings(_Section):
+    """What is alerted on and who is told."""
+
+    webhook_url: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = 8083
+
+
+class LogSettings(_Section):
+    """How a process logs; `auto` is console on a terminal, JSON elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console", "auto"] = "auto"
+
+
+class _SecretFiles(EnvSettingsSource):
+    """Files named like the environment variables, in the secrets directory."""
+
+    def _load_env_vars(self) -> dict[str, str | None]:
+        return {name.lower(): text for name, text in read_secret_files().items()}
+
+
+class Settings(BaseSettings):
+    """Every setting, by section."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",  # unknown names are refused by name, with a suggestion, before this
+        frozen=True,
+    )
+
+    data_dir: Path = Path(".inferbus")
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    ingest: IngestSettings = IngestSettings()
+    blobs: BlobSettings = BlobSettings()
+    storage: StorageSettings = StorageSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources, strongest first."""
+        del file_secret_settings  # it cannot fill sections
+        return (init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls))
+
+    @property
+    def database_url(self) -> str:
+        """The storage URL, the SQLite file in the data directory unless set."""
+        if self.storage.url is not None:
+            return self.storage.url.get_secret_value()
+        return f"sqlite:///{self.data_dir.resolve() / 'inferbus.db'}"
+
+    @property
+    def blobs_url(self) -> str:
+        """The blob store's URL, a folder in the data directory unless set."""
+        return self.blobs.url or (self.data_dir.resolve() / "blobs").as_uri()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """
+    Read all sources; `overrides` are nested dictionaries that beat them.
+
+    Raises `SettingsError` with one line that names the setting and says what to do.
+    """
+    refuse_unknown_names()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_first_problem(error)) from error
+
+
+def refuse_unknown_names() -> None:
+    """Raise `SettingsError` where a source holds an `INFERBUS_*` name that means nothing."""
+    names = [*os.environ, *_dotenv_names(), *read_secret_files()]
+    problems = unknown_names(names, setting_names())
+    if problems:
+        raise SettingsError("; ".join(problems))
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every environment name there is, in upper case."""
+    names = []
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            names += [f"{ENV_PREFIX}{name}__{leaf}".upper() for leaf in section.model_fields]
+        else:
+            names.append(f"{ENV_PREFIX}{name}".upper())
+    return tuple(names)
+
+
+def read_secret_files() -> dict[str, str]:
+    """Return {setting name: text} for the files in the secrets directory."""
+    folder = Path(os.environ.get("INFERBUS_SECRETS_DIR", "/run/secrets"))
+    if not folder.is_dir():
+        return {}
+    files = [f for f in folder.iterdir() if f.name.upper().startswith(ENV_PREFIX) and f.is_file()]
+    return {f.name.upper(): f.read_text(encoding="utf-8").strip() for f in files}
+
+
+def _dotenv_names() -> list[str]:
+    dotenv = Path(".env")
+    if not dotenv.is_file():
+        return []
+    lines = dotenv.read_text(encoding="utf-8").splitlines()
+    words = [line.removeprefix("export ").split("=", 1)[0].strip() for line in lines]
+    return [word for word in words if word.startswith(ENV_PREFIX)]
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ENV_PREFIX + "__".join(str(part) for part in first["loc"][:2]).upper()
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}{more}"

@@ -1,0 +1,1 @@
+"""Events into SQLite or PostgreSQL, each exactly once."""

@@ -1,0 +1,1 @@
+"""How results enter: the HTTP endpoint, authentication, provider adapters, claim check."""

@@ -1,0 +1,1 @@
+"""One file per provider: what it sends, turned into events."""

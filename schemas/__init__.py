@@ -1,0 +1,1 @@
+"""What is said on the bus: events, deliveries, alerts, dead letters and their published schemas."""

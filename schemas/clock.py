@@ -1,0 +1,16 @@
+"""Time as it is written on the bus: RFC 3339, UTC, microseconds."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write a moment as `2026-11-24T08:00:00.000000Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Read a moment back; raises ValueError where it names no time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} names no time zone: end it with Z")
+    return moment.astimezone(UTC)

@@ -1,0 +1,260 @@
+"""Commands that ask, play and check: simulate, get, list, stats, tail and the ways back."""
+
+from typing import Annotated
+
+import typer
+
+from inferbus.cli_options import (
+    DataDir,
+    EventId,
+    Every,
+    Json,
+    Limit,
+    ModelOption,
+    OutcomeOption,
+    Reason,
+    Since,
+    Yes,
+)
+
+_quarantine = typer.Typer(
+    help="What could not be understood, and the way back.", no_args_is_help=True
+)
+_deadletter = typer.Typer(
+    help="Records a consumer could not handle, and the way back.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    app.command("simulate")(simulate)
+    app.command("get")(get)
+    app.command("list")(list_events)
+    app.command("stats")(stats)
+    app.command("tail")(tail)
+    app.add_typer(_quarantine, name="quarantine")
+    app.add_typer(_deadletter, name="deadletter")
+    app.command("audit")(audit)
+
+
+def simulate(  # noqa: PLR0913 - each parameter is an option
+    *,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="Webhook URL, `-` reads it from stdin."),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="How many distinct jobs.")] = 20,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", metavar="R", help="Jobs a second; no limit unless said."),
+    ] = None,
+    fail_ratio: Annotated[
+        float, typer.Option("--fail-ratio", min=0, max=1, help="Share of jobs that fail.")
+    ] = 0.1,
+    duplicates: Annotated[
+        float, typer.Option("--duplicates", min=0, max=1, help="Share of jobs delivered twice.")
+    ] = 0.0,
+    reorder: Annotated[bool, typer.Option("--reorder", help="Deliver out of order.")] = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same number plays the same jobs.")
+    ] = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Play DeepInfra: probe, every payload shape, retries; a table of what was answered."""
+    from inferbus.commands import simulate as command
+
+    return command.run(
+        url=url,
+        count=count,
+        rate=rate,
+        fail_ratio=fail_ratio,
+        duplicates=duplicates,
+        reorder=reorder,
+        seed=seed,
+        json=json,
+        data_dir=data_dir,
+    )
+
+
+def get(
+    request_id: Annotated[str, typer.Argument(help="The provider's id of the job.")],
+    *,
+    outcome: OutcomeOption = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The provider's exact bytes and nothing else.")
+    ] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Show what is known of one job; an unknown id exits 1."""
+    from inferbus.commands import get as command
+
+    return command.run(
+        request_id=request_id, outcome=outcome, raw=raw, json=json, data_dir=data_dir
+    )
+
+
+def list_events(
+    *,
+    outcome: OutcomeOption = None,
+    model: ModelOption = None,
+    since: Since = None,
+    limit: Limit = 50,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """List stored events, newest first."""
+    from inferbus.commands import list as command
+
+    return command.run(
+        outcome=outcome, model=model, since=since, limit=limit, json=json, data_dir=data_dir
+    )
+
+
+def stats(
+    *,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="WHAT", help="model, outcome, day or label:KEY."),
+    ] = None,
+    since: Since = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Count events, run time and cost."""
+    from inferbus.commands import stats as command
+
+    return command.run(by=by, since=since, json=json, data_dir=data_dir)
+
+
+def tail(
+    *,
+    outcome: OutcomeOption = None,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Start at the oldest record Kafka holds.")
+    ] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Follow events on Kafka as they arrive."""
+    from inferbus.commands import tail as command
+
+    return command.run(outcome=outcome, from_beginning=from_beginning, json=json, data_dir=data_dir)
+
+
+@_quarantine.command("list")
+def quarantine_list(
+    *,
+    reason: Reason = None,
+    since: Since = None,
+    limit: Limit = 50,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """List what could not be understood, newest first."""
+    from inferbus.commands import quarantine as command
+
+    return command.run(
+        "list", reason=reason, since=since, limit=limit, json=json, data_dir=data_dir
+    )
+
+
+@_quarantine.command("show")
+def quarantine_show(
+    *,
+    event_id: EventId = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The exact bytes and nothing else.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Show one, with its bytes as far as they are text."""
+    from inferbus.commands import quarantine as command
+
+    return command.run("show", event_id=event_id, raw=raw, json=json, data_dir=data_dir)
+
+
+@_quarantine.command("replay")
+def quarantine_replay(
+    *,
+    event_id: EventId = None,
+    reason: Reason = None,
+    every: Every = False,
+    yes: Yes = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Parse them again and publish what can be understood now."""
+    from inferbus.commands import quarantine as command
+
+    return command.run(
+        "replay",
+        event_id=event_id,
+        reason=reason,
+        every=every,
+        yes=yes,
+        json=json,
+        data_dir=data_dir,
+    )
+
+
+@_deadletter.command("list")
+def deadletter_list(
+    *,
+    reason: Reason = None,
+    since: Since = None,
+    limit: Limit = 50,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """List parked records, newest first."""
+    from inferbus.commands import deadletter as command
+
+    return command.run(
+        "list", reason=reason, since=since, limit=limit, json=json, data_dir=data_dir
+    )
+
+
+@_deadletter.command("show")
+def deadletter_show(
+    *,
+    event_id: EventId = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The exact bytes and nothing else.")] = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Show one parked record."""
+    from inferbus.commands import deadletter as command
+
+    return command.run("show", event_id=event_id, raw=raw, json=json, data_dir=data_dir)
+
+
+@_deadletter.command("replay")
+def deadletter_replay(
+    *,
+    event_id: EventId = None,
+    reason: Reason = None,
+    every: Every = False,
+    yes: Yes = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Publish parked records on their topics again."""
+    from inferbus.commands import deadletter as command
+
+    return command.run(
+        "replay",
+        event_id=event_id,
+        reason=reason,
+        every=every,
+        yes=yes,
+        json=json,
+        data_dir=data_dir,
+    )
+
+
+def audit(*, json: Json = False, data_dir: DataDir = None) -> int:
+    """Check the books: what Kafka holds against what is stored; differences exit 1."""
+    from inferbus.commands import audit as command
+
+    return command.run(json=json, data_dir=data_dir)

@@ -1,14 +1,13 @@
-"""Topics, rights and users of a cluster, by way of its PLAINTEXT listener."""
+"""Topics and their leaders, by way of a cluster's PLAINTEXT listener."""
 
 import itertools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from .errors import KafkaFixtureError
-from .options import LOGINS, SCRAM, Login, Mechanism
 from .waiting import wait_until
 
 _CALL_TIMEOUT_S = 5.0
@@ -17,7 +16,7 @@ _CHANGE_TIMEOUT_S = 15.0
 
 
 class Administration:
-    """Verbs on what the cluster holds. Each returns when its effect can be seen."""
+    """Verbs on topics. Each returns when its effect can be seen."""
 
     _topic_numbers = itertools.count(1)
 
@@ -91,9 +90,9 @@ class Administration:
         with self.admin(timeout_s=timeout_s) as admin:
             (described,) = admin.describe_topics([topic])
         leaders = {p["partition_index"]: p["leader_id"] for p in described["partitions"]}
-        if partition not in leaders:
-            raise KafkaFixtureError(f"{topic} has no partition {partition}")
-        return leaders[partition] if leaders[partition] >= 0 else None
+        # A broker may not know the topic yet; -1 is a partition that lost its leader.
+        leader: int = leaders.get(partition, -1)
+        return leader if leader >= 0 else None
 
     def wait_for_leader(
         self,
@@ -106,97 +105,11 @@ class Administration:
         """Return the leader of a partition once it has one, and not `other_than`."""
         from kafka.errors import KafkaError
 
-        found: list[int] = []
-
-        def is_led() -> bool:
+        def new_leader() -> int:
             try:
-                leader = self._leader_of(topic, partition, _QUICK_CALL_TIMEOUT_S)
+                leader = self._leader_of(topic, partition, _QUICK_CALL_TIMEOUT_S) or 0
             except KafkaError:  # the client chose to ask the node just lost
-                return False
-            if leader is None or leader == other_than:
-                return False
-            found.append(leader)
-            return True
+                return 0
+            return 0 if leader == other_than else leader
 
-        wait_until(is_led, f"a leader of {topic}-{partition}", timeout_s=timeout_s)
-        return found[-1]
-
-    def allow(
-        self,
-        user: str,
-        operation: str,
-        name: str,
-        *,
-        resource: str = "TOPIC",
-        prefixed: bool = False,
-    ) -> None:
-        """Allow `user` an operation such as "READ" on a "TOPIC", "GROUP" or other resource.
-
-        Needs ``ClusterOptions(acls=True)``.
-        """
-        from kafka import admin as kinds
-
-        pattern = "PREFIXED" if prefixed else "LITERAL"
-        acl = kinds.ACL(
-            f"User:{user}",
-            "*",
-            kinds.ACLOperation[operation],
-            kinds.ACLPermissionType.ALLOW,
-            kinds.ResourcePattern(
-                kinds.ResourceType[resource], name, kinds.ACLResourcePatternType[pattern]
-            ),
-        )
-        with self.admin() as admin:
-            _create_acl(admin, acl)
-
-    def add_scram_user(self, login: Login) -> None:
-        """Let a user log in by SCRAM, or give it a new password."""
-        self.add_scram_users([login])
-
-    def add_scram_users(self, logins: Sequence[Login]) -> None:
-        """Let users log in by SCRAM; each needs one of the two SCRAM mechanisms."""
-        with self.admin() as admin:
-            for login in logins:  # one request may not change a user twice
-                _upsert_scram_user(admin, login)
-            _wait_for_scram(admin, logins)
-
-
-def standard_scram_logins() -> list[Login]:
-    """Return the users every cluster with SASL knows, by each SCRAM mechanism."""
-    return [login.by(mechanism) for login in LOGINS for mechanism in SCRAM]
-
-
-def _create_acl(admin: Any, acl: Any) -> None:
-    failed = admin.create_acls([acl])["failed"]
-    if failed:
-        raise KafkaFixtureError(f"Kafka refused the ACL: {failed}")
-    # The answer is the controller's; the broker that enforces learns a moment later.
-    wait_until(lambda: _has_acl(admin, acl), f"{acl}", timeout_s=_CHANGE_TIMEOUT_S)
-
-
-def _has_acl(admin: Any, acl: Any) -> bool:
-    acls, _error = admin.describe_acls(acl)
-    return acl in acls
-
-
-def _upsert_scram_user(admin: Any, login: Login) -> None:
-    from kafka.admin import UserScramCredentialUpsertion
-
-    change = UserScramCredentialUpsertion(login.user, login.mechanism.value, login.password)
-    problem = admin.alter_user_scram_credentials([change])[login.user]
-    if problem:
-        raise KafkaFixtureError(f"Kafka refused SCRAM user {login.user}: {problem}")
-
-
-def _wait_for_scram(admin: Any, logins: Sequence[Login]) -> None:
-    wanted = {(login.user, login.mechanism) for login in logins}
-
-    def known() -> set[tuple[str, Mechanism]]:
-        described = admin.describe_user_scram_credentials(sorted({user for user, _ in wanted}))
-        return {
-            (user, Mechanism(info["mechanism"].name.replace("_", "-")))
-            for user, answer in described.items()
-            for info in answer["credential_infos"]
-        }
-
-    wait_until(lambda: wanted <= known(), "SCRAM users", timeout_s=_CHANGE_TIMEOUT_S)
+        return wait_until(new_leader, f"a leader of {topic}-{partition}", timeout_s=timeout_s)

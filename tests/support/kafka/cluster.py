@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .admin import Administration, standard_scram_logins
+from .access import Access, standard_scram_logins
 from .certificates import Certificates, write_certificates
 from .disk import small_disk
 from .distribution import SERVER, Distribution
@@ -26,7 +26,7 @@ _START_TIMEOUT_S = 60.0
 _PLAIN = ClusterOptions()
 
 
-class KafkaCluster(Faults, Administration):
+class KafkaCluster(Faults, Access):
     """
     Kafka nodes on 127.0.0.1, with empty data folders, gone after the with block.
 

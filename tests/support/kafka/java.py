@@ -10,6 +10,7 @@ from pathlib import Path
 from .errors import KafkaUnavailableError
 
 OLDEST_JAVA = 17  # Kafka 4 brokers are compiled for it
+_JRE = "openjdk-17-jre-headless"
 _INSTALL_TIMEOUT_S = 900
 
 
@@ -37,7 +38,7 @@ def why_no_java() -> str | None:
     """Say in one line why there is no Java for Kafka, or None."""
     java = find_java()
     if java is None:
-        return f"no java: install a JRE {OLDEST_JAVA} or newer, such as openjdk-17-jre-headless"
+        return f"no java: install a JRE {OLDEST_JAVA} or newer, such as {_JRE}"
     version = java_version(java)
     if _major(version) < OLDEST_JAVA:
         return f"{java} is version {version or 'unknown'}, Kafka needs {OLDEST_JAVA} or newer"
@@ -51,24 +52,23 @@ def install_java() -> tuple[str, ...]:
     Returns the names of the packages it installed, none if all was there.
     Raises KafkaUnavailableError where it cannot.
     """
-    missing = _missing_packages()
-    if not missing:
+    lacks_java, lacks_maven = why_no_java() is not None, shutil.which("mvn") is None
+    if not (lacks_java or lacks_maven):
         return ()
-    apt_get = shutil.which("apt-get")
-    if apt_get is None or os.geteuid() != 0:
-        raise KafkaUnavailableError(f"not root on Debian: install {' and '.join(missing)} yourself")
-    _run([apt_get, "update", "-qq"])
-    _run([apt_get, "install", "-y", "-qq", "--no-install-recommends", *missing])
-    return missing
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise KafkaUnavailableError("not root on Debian: install a JRE 17 or newer and Maven")
+    _run(["apt-get", "update", "-qq"])
+    packages = [_jre_package()] if lacks_java else []
+    packages += ["maven"] if lacks_maven else []
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
+    java_version.cache_clear()
+    return tuple(packages)
 
 
-def _missing_packages() -> tuple[str, ...]:
-    missing = []
-    if why_no_java():
-        missing.append("openjdk-17-jre-headless")
-    if shutil.which("mvn") is None:
-        missing.append("maven")
-    return tuple(missing)
+def _jre_package() -> str:
+    # Each Debian has its own versions; where 17 is gone, the default is newer.
+    known = subprocess.run(["apt-cache", "show", _JRE], capture_output=True, check=False)
+    return _JRE if known.returncode == 0 else "default-jre-headless"
 
 
 def _run(command: list[str]) -> None:

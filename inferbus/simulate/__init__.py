@@ -1,0 +1,1 @@
+"""Plays DeepInfra against an endpoint: its bodies, its HEAD probe, its retries."""

@@ -106,9 +106,16 @@ def mint(
         "n": secrets.token_urlsafe(6) if nonce is None else nonce,
     }
     present = {name: value for name, value in members.items() if value not in (None, "")}
-    payload = _b64(json.dumps(present, separators=(",", ":"), ensure_ascii=False).encode())
+    payload = _b64(_payload(present))
     credential = f"{key.id}.{payload}.{_mac(key, provider, key.id, payload)}"
     return f"{base_url.rstrip('/')}/webhooks/{quote(provider)}/{credential}"
+
+
+def _payload(members: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise CallbackError("a label, model or job holds a lone surrogate: not text") from error
 
 
 def verify(credential: str, provider: str, keys: Sequence[SigningKey]) -> Capability:
@@ -121,7 +128,7 @@ def verify(credential: str, provider: str, keys: Sequence[SigningKey]) -> Capabi
     """
     key_id, _, rest = credential.partition(".")
     payload, _, mac = rest.partition(".")
-    given = mac.encode("utf-8", "surrogateescape")
+    given = mac.encode("utf-8", "surrogatepass")
     authentic = False
     for key in keys:
         expected = _mac(key, provider, key_id, payload).encode()
@@ -143,7 +150,7 @@ def inspect(url: str) -> tuple[str, Capability]:
 
 
 def _mac(key: SigningKey, provider: str, key_id: str, payload: str) -> str:
-    signed = f"v1.{provider}.{key_id}.{payload}".encode("utf-8", "surrogateescape")
+    signed = f"v1.{provider}.{key_id}.{payload}".encode("utf-8", "surrogatepass")
     return _b64(hmac.new(key.secret, signed, hashlib.sha256).digest())
 
 
@@ -154,7 +161,6 @@ def _read_payload(key_id: str, payload: str) -> Capability:
         raise InvalidCredentialError("the URL's payload is not base64url JSON") from error
     if not isinstance(members, dict):
         raise InvalidCredentialError("the URL's payload is not a JSON object")
-    labels = members.get("l")
     expires_at = members.get("x")
     if expires_at is not None and (isinstance(expires_at, bool) or not isinstance(expires_at, int)):
         raise InvalidCredentialError("the URL's expiry is not a whole number of unix seconds")
@@ -162,15 +168,26 @@ def _read_payload(key_id: str, payload: str) -> Capability:
         key_id=key_id,
         payload_text=payload,
         model=_text(members.get("m")),
-        labels={str(k): str(v) for k, v in labels.items()} if isinstance(labels, dict) else {},
+        labels=_labels(members.get("l")),
         job=_text(members.get("j")),
         expires_at=expires_at,
         nonce=_text(members.get("n")),
     )
 
 
+def _labels(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    return {_writable(name): _writable(str(label)) for name, label in value.items()}
+
+
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return _writable(value) if isinstance(value, str) and value else None
+
+
+def _writable(text: str) -> str:
+    # JSON may spell a lone surrogate, which no record or table can hold as UTF-8.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _b64(raw: bytes) -> str:

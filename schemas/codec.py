@@ -22,9 +22,11 @@ from schemas.money import parse_usd, plain
 
 Headers = tuple[tuple[str, bytes], ...]
 
+_TEXT = rb'"(?:[^"\\]|\\.)*"'  # a blob URL may hold braces and escaped quotes
+_REF = rb"\{(?:[^{}\"]|" + _TEXT + rb")*\}"
 # Label values and every other text are quoted and their quotes escaped, so a bare number
 # followed by this member name occurs once only: at the end of the head.
-_TAIL = re.compile(rb',"body_bytes":(\d+)(,"payload_ref":\{[^{}]*\})?(,"payload":|\}\Z)')
+_TAIL = re.compile(rb',"body_bytes":(\d+)(,"payload_ref":' + _REF + rb')?(,"payload":|\}\Z)')
 
 
 class SchemaError(ValueError):
@@ -218,7 +220,7 @@ def decode_quarantined(value: bytes, headers: Iterable[tuple[str, bytes]]) -> Qu
             detail=texts.get("inferbus_detail", ""),
             received_at=_moment(texts["inferbus_received_at"]),
             model=texts.get("inferbus_model"),
-            labels=orjson.loads(texts.get("inferbus_labels", "{}")),
+            labels=msgspec.json.decode(texts.get("inferbus_labels", "{}"), type=dict[str, str]),
             job=texts.get("inferbus_job"),
             payload_text=texts.get("inferbus_payload_text", ""),
             body_sha256=texts["inferbus_body_sha256"],

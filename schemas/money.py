@@ -19,7 +19,8 @@ def parse_usd(literal: str) -> Decimal | None:
     if exponent < -MAX_DECIMALS or (amount and amount.adjusted() >= MAX_DIGITS_BEFORE_POINT):
         return None
     # A zero may carry any exponent ("0e9"); it is written as 0.
-    return abs(amount) if amount or exponent <= 0 else Decimal(0)
+    # copy_abs drops the sign of -0 and keeps every digit: abs() would round to the context's 28.
+    return amount.copy_abs() if amount or exponent <= 0 else Decimal(0)
 
 
 def plain(amount: Decimal) -> str:

@@ -11,12 +11,17 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its suffix under the prefix, its key and the schema of its values."""
+    """
+    One topic: its suffix under the prefix, its key and its schema in `schemas/v1/`.
+
+    The schema is of the values; on quarantine and deadletter, whose values are kept as they
+    came, it is of the headers.
+    """
 
     suffix: str
     carries: str
     key: str
-    schema: str | None
+    schema: str
 
 
 TOPICS: tuple[Topic, ...] = (
@@ -25,9 +30,17 @@ TOPICS: tuple[Topic, ...] = (
         "failed", "jobs that failed, were canceled or expired", "request id", "event.schema.json"
     ),
     Topic("progress", "jobs still under way", "request id", "event.schema.json"),
-    Topic("quarantine", "authentic bodies that could not be understood", "content id", None),
     Topic(
-        "deadletter", "records a consumer could not handle", "event id", "deadletter.schema.json"
+        "quarantine",
+        "authentic bodies that could not be understood",
+        "content id",
+        "quarantine.schema.json",
+    ),
+    Topic(
+        "deadletter",
+        "records a consumer could not handle",
+        "the parked record's own",
+        "deadletter.schema.json",
     ),
     Topic("alerts", "alerts as they were raised", "dedup key", "alert.schema.json"),
 )

@@ -3,8 +3,9 @@
 import re
 
 MASK = "***"
+# A password may hold a bare `/`; what looks like a port and a path is none.
 _USERINFO = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/@:\s]*):(?P<password>[^/@\s]*)@"
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/@:\s]*):(?!\d{1,5}/)(?P<password>[^@\s]*)@"
 )
 _CREDENTIAL = re.compile(r"(/webhooks/[^/\s\"'\\]+/)[^/\s\"'\\?]+")
 

@@ -198,7 +198,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 def refuse_unknown_names() -> None:
     """Raise `SettingsError` where a source holds an `INFERBUS_*` name that means nothing."""
-    names = [*os.environ, *_dotenv_names(), *read_secret_files()]
+    names = [*os.environ, *dotenv_names(), *read_secret_files()]
     problems = unknown_names(names, setting_names())
     if problems:
         raise SettingsError("; ".join(problems))
@@ -225,7 +225,8 @@ def read_secret_files() -> dict[str, str]:
     return {f.name.upper(): f.read_text(encoding="utf-8").strip() for f in files}
 
 
-def _dotenv_names() -> list[str]:
+def dotenv_names() -> list[str]:
+    """Return our names that `.env` sets, as they are written there."""
     dotenv = Path(".env")
     if not dotenv.is_file():
         return []

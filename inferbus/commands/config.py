@@ -1,0 +1,120 @@
+"""`inferbus config`: what the settings are, where they come from, whether they fit together."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from bus.runtime.settings import Settings, dotenv_names, read_secret_files, setting_names
+from bus.runtime.settings_names import ENV_PREFIX
+from inferbus.context import command_settings, service_settings
+from inferbus.keys import KEY_FILE, is_private, signing_keys_text
+from inferbus.masked import mask_secret_url, masked
+from inferbus.output import complain, emit, say
+from schemas.callback import parse_keys
+
+_ONE_DEFAULT = {
+    "INFERBUS_STORAGE__URL": lambda settings: mask_secret_url(settings.database_url),
+    "INFERBUS_BLOBS__URL": lambda settings: mask_secret_url(settings.blobs_url),
+}
+
+
+def run(
+    action: Literal["show", "check"], *, json: bool = False, data_dir: Path | None = None
+) -> int:
+    """Show every setting, or return 1 with a line for each that cannot work."""
+    if action == "check":
+        return _check(service_settings(data_dir), json=json)
+    emit(_rows(data_dir), json, ("name", "value", "source"))
+    return 0
+
+
+def _rows(data_dir: Path | None) -> Iterator[dict[str, Any]]:
+    by_sources = service_settings(data_dir)
+    settings = command_settings(data_dir)
+    names = {name: source for source, held in _sources().items() for name in held}
+    for name in setting_names():
+        source = names.get(name, "default")
+        if name == "INFERBUS_DATA_DIR" and data_dir is not None:
+            source = "option"
+        if _value(settings, name) != _value(by_sources, name):
+            source = "up.json"
+        yield {"name": name, "value": _shown(settings, name), "source": source}
+
+
+def _sources() -> dict[str, set[str]]:
+    """Return the names each source holds, the weakest source first."""
+    return {
+        "secret file": set(read_secret_files()),
+        ".env": {name.upper() for name in dotenv_names()},
+        "environment": {name.upper() for name in os.environ},
+    }
+
+
+def _value(settings: Settings, name: str) -> object:
+    value: object = settings
+    for part in name.removeprefix(ENV_PREFIX).lower().split("__"):
+        value = getattr(value, part)
+    return value
+
+
+def _shown(settings: Settings, name: str) -> object:
+    value = _value(settings, name)
+    if value is None and name in _ONE_DEFAULT:
+        return _ONE_DEFAULT[name](settings)
+    return masked(name, value)
+
+
+def _check(settings: Settings, *, json: bool) -> int:
+    problems = [*_key_problems(settings), *_limit_problems(settings), *_dir_problems(settings)]
+    if json:
+        emit([{"problem": problem} for problem in problems], json, ("problem",))
+        return 1 if problems else 0
+    for problem in problems:
+        complain(problem)
+    for note in _notes(settings):
+        say(note)
+    if not problems:
+        say("the settings can be used")
+    return 1 if problems else 0
+
+
+def _key_problems(settings: Settings) -> Iterator[str]:
+    methods = settings.ingest.auth_methods
+    if settings.ingest.signing_keys is not None:
+        parse_keys(settings.ingest.signing_keys.get_secret_value())
+    if "token" in methods and settings.ingest.tokens is None:
+        yield "INFERBUS_INGEST__AUTH names token: set INFERBUS_INGEST__TOKENS=name:token"
+    key_file = settings.data_dir / KEY_FILE
+    if key_file.exists() and not is_private(key_file):
+        yield f"{key_file} can be read by others: chmod 600 {key_file}"
+
+
+def _limit_problems(settings: Settings) -> Iterator[str]:
+    limits = settings.ingest
+    if limits.inline_limit_bytes > limits.max_body_bytes:
+        yield (
+            f"INFERBUS_INGEST__INLINE_LIMIT_BYTES={limits.inline_limit_bytes} is above"
+            f" INFERBUS_INGEST__MAX_BODY_BYTES={limits.max_body_bytes}: lower the former"
+        )
+    if limits.max_inflight_bytes < limits.max_body_bytes:
+        yield (
+            f"INFERBUS_INGEST__MAX_INFLIGHT_BYTES={limits.max_inflight_bytes} is below"
+            f" INFERBUS_INGEST__MAX_BODY_BYTES={limits.max_body_bytes}: raise the former"
+        )
+
+
+def _dir_problems(settings: Settings) -> Iterator[str]:
+    folder = settings.data_dir
+    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        yield f"{folder} is no directory we can write to: choose another with INFERBUS_DATA_DIR"
+
+
+def _notes(settings: Settings) -> Iterator[str]:
+    if settings.ingest.auth_methods == ("none",):
+        yield "INFERBUS_INGEST__AUTH=none: anyone who reaches the endpoint can post"
+    if "signed-url" in settings.ingest.auth_methods and not signing_keys_text(settings):
+        yield (
+            "INFERBUS_INGEST__SIGNING_KEYS is not set: `inferbus up` makes a key of its own,"
+            " `inferbus ingest` refuses to start without one"
+        )

@@ -1,0 +1,65 @@
+"""`inferbus ingest`, `storage`, `alerting`: one service each, configured by the environment."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from bus.kafka import KafkaBus
+from bus.protocols import Bus
+from bus.runtime.health import Health
+from bus.runtime.lifecycle import Lifecycle, Part
+from bus.runtime.logs import configure_logs
+from bus.runtime.settings import Settings
+from inferbus.context import service_settings
+from inferbus.files import make_private_dir
+from inferbus.parts import AdminServer, Listening, PublisherPart
+
+Service = Literal["ingest", "storage", "alerting"]
+
+
+def run(service: Service, *, data_dir: Path | None = None) -> int:
+    """Run one service until SIGTERM or Ctrl-C."""
+    settings = service_settings(data_dir)
+    configure_logs(settings.log.level, settings.log.format)
+    make_private_dir(settings.data_dir)
+    return asyncio.run(_serve(service, settings))
+
+
+async def _serve(service: Service, settings: Settings) -> int:
+    health = Health()
+    lifecycle = Lifecycle()
+    admin = admin_server(service, settings, health)
+    return await lifecycle.run([admin, *_parts(service, settings, health, lifecycle)])
+
+
+def admin_server(service: Service, settings: Settings, health: Health) -> AdminServer:
+    """Return the admin server on the service's own admin port."""
+    section = getattr(settings, service)
+    option = f"INFERBUS_{service.upper()}__ADMIN_PORT"
+    return AdminServer(section.admin_host, section.admin_port, health, option)
+
+
+def _parts(
+    service: Service, settings: Settings, health: Health, lifecycle: Lifecycle
+) -> Sequence[Part]:
+    bus = KafkaBus(settings.kafka)
+    if service == "ingest":
+        return _ingest_parts(settings, bus, health)
+    if service == "storage":
+        from consumers.storage.service import StorageService
+
+        return [StorageService(settings, bus, health, lifecycle.fail)]
+    from consumers.alerting.service import AlertingService
+
+    return [AlertingService(settings, bus, health, lifecycle.fail)]
+
+
+def _ingest_parts(settings: Settings, bus: Bus, health: Health) -> Sequence[Part]:
+    from ingest.service import IngestService
+
+    publisher = bus.publisher("inferbus-ingest")
+    service = IngestService(settings, publisher, health)
+    at = settings.ingest
+    listening = Listening(service, at.host, at.port, "INFERBUS_INGEST__PORT")
+    return [PublisherPart(publisher), listening]

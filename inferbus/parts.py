@@ -1,0 +1,140 @@
+"""Small parts that processes are put together from."""
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from bus.protocols import Publisher
+from bus.runtime.health import Check, Health, admin_app
+from bus.runtime.lifecycle import Part
+from inferbus.errors import ProblemError
+from inferbus.urls import local_url
+
+
+class Deferred:
+    """A part that is made when it starts, because it needs what an earlier one found out."""
+
+    def __init__(self, name: str, make: Callable[[], Part]) -> None:
+        self.name = name
+        self._make = make
+        self._part: Part | None = None
+
+    async def start(self) -> None:
+        """Make the part and start it."""
+        self._part = self._make()
+        await self._part.start()
+
+    async def stop(self) -> None:
+        """Stop the part."""
+        if self._part is not None:
+            await self._part.stop()
+
+
+class AdminServer:
+    """Serves `/livez`, `/readyz` and `/metrics`; `url` is known after the start."""
+
+    name = "admin"
+
+    def __init__(self, host: str, port: int, health: Health, option: str) -> None:
+        self.url = ""
+        self._host = host
+        self._port = port
+        self._option = option
+        self._runner = web.AppRunner(admin_app(health), access_log=None)
+
+    async def start(self) -> None:
+        """Listen; port 0 takes a free one. Raises `ProblemError` where the port is taken."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await listening(site.start(), self._host, self._port, self._option)
+        self.url = local_url(self._host, self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Close the port."""
+        await self._runner.cleanup()
+
+
+class Listening:
+    """A part that listens: when its port cannot be had, the error says which option to change."""
+
+    def __init__(self, part: Part, host: str, port: int, option: str) -> None:
+        self.name = part.name
+        self._part = part
+        self._address = (host, port, option)
+
+    async def start(self) -> None:
+        """Start the part; raises `ProblemError` where the port is taken."""
+        await listening(self._part.start(), *self._address)
+
+    async def stop(self) -> None:
+        """Stop the part."""
+        await self._part.stop()
+
+
+class PublisherPart:
+    """Owns a publisher: closed after those who publish through it have stopped."""
+
+    name = "publisher"
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    async def start(self) -> None:
+        """Do nothing: a publisher connects by itself."""
+
+    async def stop(self) -> None:
+        """Wait for what was handed over, then close."""
+        await asyncio.to_thread(self._publisher.close)
+
+
+class Watch:
+    """Asks twice a second whether something lives, and fails the process when it does not."""
+
+    _EVERY_S = 0.5
+
+    def __init__(
+        self, name: str, alive: Callable[[], str | None], fail: Callable[[str], None]
+    ) -> None:
+        self.name = name
+        self._alive = alive
+        self._fail = fail
+        self._task: asyncio.Task[None] | None = None
+
+    def check(self) -> Check:
+        """Answer for the health report."""
+        return Check(self._alive())
+
+    async def start(self) -> None:
+        """Begin to ask."""
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while (reason := self._alive()) is None:
+            await asyncio.sleep(self._EVERY_S)
+        self._fail(reason)
+
+
+async def listening(start: Awaitable[None], host: str, port: int, option: str) -> None:
+    """Await a server's start; a port that cannot be had becomes one line that says what to do."""
+    try:
+        await start
+    except OSError as error:
+        raise ProblemError(port_problem(error, host, port, option)) from error
+
+
+def port_problem(error: OSError, host: str, port: int, option: str) -> str:
+    """Say why an address cannot be listened on and which option changes it."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is in use: stop what listens there, or choose another with"
+            f" {option} (0 takes a free one)"
+        )
+    return f"cannot listen on {host} port {port}: {error.strerror or error} ({option} chooses)"

@@ -1,0 +1,85 @@
+"""What `up` leaves in the data directory: the lock that keeps it alone, and `up.json`."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from inferbus.context import LOCK_FILE, UP_FILE
+from inferbus.errors import ProblemError
+from inferbus.files import make_private_dir, write_private
+
+# Other commands hold the lock for an instant when they look whether an `up` runs.
+_LOCK_PATIENCE_S = 1.0
+
+
+class UpLock:
+    """
+    Keeps a data directory to one `up`; the lock ends with the process, however that ends.
+
+    A context manager; raises `ProblemError` where another `up` holds it.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._file = -1
+
+    def __enter__(self) -> "UpLock":
+        make_private_dir(self._data_dir)
+        self._file = os.open(self._data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._acquire()
+        except BaseException:
+            os.close(self._file)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def _acquire(self) -> None:
+        ends_at = time.monotonic() + _LOCK_PATIENCE_S
+        while not self._is_ours():
+            if time.monotonic() > ends_at:
+                raise ProblemError(
+                    f"another `inferbus up` runs on {self._data_dir}:"
+                    " stop it, or give this one a directory of its own with --data-dir"
+                )
+            time.sleep(0.05)
+
+    def _is_ours(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class UpFile:
+    """A part, the last one: writes `up.json` when all else runs, removes it on a clean stop."""
+
+    name = "up.json"
+
+    def __init__(
+        self,
+        data_dir: Path,
+        content: Callable[[], dict[str, Any]],
+        ready: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._path = data_dir / UP_FILE
+        self._content = content
+        self._ready = ready
+
+    async def start(self) -> None:
+        """Write the file, then tell that all is ready."""
+        content = self._content()
+        write_private(self._path, orjson.dumps(content) + b"\n")
+        self._ready(content)
+
+    async def stop(self) -> None:
+        """Remove the file."""
+        self._path.unlink(missing_ok=True)

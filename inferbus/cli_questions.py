@@ -46,7 +46,7 @@ def simulate(  # noqa: PLR0913 - each parameter is an option
     count: Annotated[int, typer.Option("--count", min=1, help="How many distinct jobs.")] = 20,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", metavar="R", help="Jobs a second; no limit unless said."),
+        typer.Option("--rate", metavar="R", help="Deliveries a second; no limit unless said."),
     ] = None,
     fail_ratio: Annotated[
         float, typer.Option("--fail-ratio", min=0, max=1, help="Share of jobs that fail.")
@@ -58,6 +58,12 @@ def simulate(  # noqa: PLR0913 - each parameter is an option
     seed: Annotated[
         int | None, typer.Option("--seed", help="The same number plays the same jobs.")
     ] = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, help="Deliveries in flight at most.")
+    ] = 16,
+    retries: Annotated[
+        int, typer.Option("--retries", min=0, help="Retries before a job is given up.")
+    ] = 3,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> int:
@@ -72,6 +78,8 @@ def simulate(  # noqa: PLR0913 - each parameter is an option
         duplicates=duplicates,
         reorder=reorder,
         seed=seed,
+        concurrency=concurrency,
+        retries=retries,
         json=json,
         data_dir=data_dir,
     )

@@ -33,7 +33,9 @@ def wav_uri(rng: Random, seconds: float) -> str:
 def mp4_uri(rng: Random, size: int) -> str:
     """Return an MP4 file type box and `size` random bytes as its media."""
     file_type = struct.pack(">I", 20) + b"ftypisom\x00\x00\x02\x00isom"
-    return _uri("video/mp4", file_type + struct.pack(">I", 8 + size) + b"mdat" + rng.randbytes(size))
+    return _uri(
+        "video/mp4", file_type + struct.pack(">I", 8 + size) + b"mdat" + rng.randbytes(size)
+    )
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

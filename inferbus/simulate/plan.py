@@ -28,6 +28,11 @@ class Plan:
     duplicates: float = 0.0
     is_reordered: bool = False
 
+    @property
+    def sendings(self) -> int:
+        """How many deliveries are to be made."""
+        return self.jobs + round(self.jobs * self.duplicates)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -73,10 +78,8 @@ def make_sendings(plan: Plan) -> Iterator[Sending]:
         if is_repeated:
             later = place + _repeat_after(rng)
             heapq.heappush(waiting, (later, next(tie), Sending(job, is_duplicate=True)))
-        while waiting[0][0] <= job.number:
+        while waiting and waiting[0][0] <= job.number:
             yield heapq.heappop(waiting)[2]
-            if not waiting:
-                break
     while waiting:
         yield heapq.heappop(waiting)[2]
 

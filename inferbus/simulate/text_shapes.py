@@ -65,7 +65,9 @@ def _segment(rng: Random, number: int) -> Body:
 def speech_recognition_words(rng: Random, request_id: str) -> Body:
     """The newer transcript: words with times, nested under `results`."""
     words = sentence(rng, rng.randint(20, 120)).split()
-    timed = [{"text": word, "start": at * 0.4, "end": at * 0.4 + 0.3} for at, word in enumerate(words)]
+    timed = [
+        {"text": word, "start": at * 0.4, "end": at * 0.4 + 0.3} for at, word in enumerate(words)
+    ]
     results = {"text": " ".join(words), "words": timed, "duration": len(words) * 0.4}
     return {**succeeded(rng, request_id), "results": results}
 

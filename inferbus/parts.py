@@ -89,6 +89,19 @@ class PublisherPart:
         await asyncio.to_thread(self._publisher.close)
 
 
+class Idle:
+    """A part that does nothing, where the settings ask for none."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def start(self) -> None:
+        """Do nothing."""
+
+    async def stop(self) -> None:
+        """Do nothing."""
+
+
 class Watch:
     """Asks twice a second whether something lives, and fails the process when it does not."""
 
@@ -117,7 +130,7 @@ class Watch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _watch(self) -> None:
-        while (reason := self._alive()) is None:
+        while (reason := self._alive()) is None:  # noqa: ASYNC110 - nobody sets an event when a child dies
             await asyncio.sleep(self._EVERY_S)
         self._fail(reason)
 

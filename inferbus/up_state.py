@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -28,7 +28,7 @@ class UpLock:
         self._data_dir = data_dir
         self._file = -1
 
-    def __enter__(self) -> "UpLock":
+    def __enter__(self) -> Self:
         make_private_dir(self._data_dir)
         self._file = os.open(self._data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:

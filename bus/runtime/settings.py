@@ -29,32 +29,45 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class KafkaSettings(_Section):
     """How to reach Kafka."""
 
     bootstrap_servers: str = "127.0.0.1:9092"
+    """Comma list of host:port of any of the cluster's brokers."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to speak to the brokers."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """How to log in where the protocol is a SASL one."""
     sasl_username: str | None = None
+    """Login name."""
     sasl_password: SecretStr | None = None
+    """Login password."""
     ssl_cafile: Path | None = None
+    """Certificates to trust, PEM; the system's where unset."""
     ssl_certfile: Path | None = None
+    """Our client certificate, PEM."""
     ssl_keyfile: Path | None = None
+    """The client certificate's key, PEM."""
     group_prefix: str = "inferbus"
+    """Consumer groups are `<prefix>-storage` and `<prefix>-alerting`."""
 
 
 class TopicSettings(_Section):
     """How topics are named and made."""
 
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "inference"
+    """Topics are `<prefix>.succeeded`, `<prefix>.failed` and so on."""
     # Twelve divides evenly among 1, 2, 3, 4, 6 and 12 consumers.
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Partitions of each topic; the most consumers of one group that can share it."""
     replication_factor: Annotated[int, Field(ge=1, le=32)] | None = None
+    """Copies of each partition; unset is the cluster's choice, 3 where it has 3 brokers."""
     # Two weeks: long enough to rebuild storage from Kafka after a bad week.
     retention_hours: Annotated[int, Field(ge=1)] = 336
+    """How long Kafka keeps records."""
 
 
 AuthMethod = Literal["signed-url", "token", "none"]
@@ -77,22 +90,36 @@ class IngestSettings(_Section):
     """The endpoint: where it listens, who may post, how much it takes."""
 
     host: str = "127.0.0.1"
+    """Address the endpoint listens on."""
     port: Port = 8080
+    """Port of the endpoint; 0 takes a free one."""
     admin_host: str = "127.0.0.1"
+    """Address of `/livez`, `/readyz` and `/metrics`."""
     admin_port: Port = 8081
+    """Port of `/livez`, `/readyz` and `/metrics`."""
     public_url: str | None = None
+    """How providers reach the endpoint; printed and minted URLs start with it."""
     # 64 MiB: four 2048x2048 images as base64, the largest body a provider is known to send.
     max_body_bytes: Annotated[int, Field(ge=1024)] = 67_108_864
+    """Larger bodies are refused with 413."""
     # Half of Kafka's default record limit, so that any managed Kafka takes the record.
     inline_limit_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 524_288
+    """Larger bodies go to the blob store, the record carries a reference."""
     body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """How long a sender may take for its body."""
     # Answer well before the strictest documented sender gives up (10 s).
     publish_deadline_s: Annotated[float, Field(gt=0)] = 2.0
+    """How long a delivery waits for Kafka's acknowledgement."""
     max_inflight: Annotated[int, Field(ge=1)] = 4096
+    """More deliveries at once are refused with 503."""
     max_inflight_bytes: Annotated[int, Field(ge=1024)] = 268_435_456
+    """More body bytes at once are refused with 503."""
     auth: Annotated[str, AfterValidator(_known_methods)] = "signed-url"
+    """Comma list out of `signed-url` and `token`, any one of which suffices; or `none` alone."""
     signing_keys: SecretStr | None = None
+    """`id:secret,id:secret` for signed URLs: the first one mints, all verify."""
     tokens: SecretStr | None = None
+    """`name:token,name:token` for static tokens in the path."""
 
     @property
     def auth_methods(self) -> tuple[str, ...]:
@@ -104,30 +131,40 @@ class BlobSettings(_Section):
     """Where bodies above the inline limit lie."""
 
     url: str | None = None
+    """Folder as `file:///…`; unset is `blobs` in the data directory."""
 
 
 class StorageSettings(_Section):
     """Where events are kept."""
 
     url: SecretStr | None = None
+    """SQLAlchemy URL; unset is the SQLite file `inferbus.db` in the data directory."""
     admin_host: str = "127.0.0.1"
+    """Address of `/livez`, `/readyz` and `/metrics`."""
     admin_port: Port = 8082
+    """Port of `/livez`, `/readyz` and `/metrics`."""
 
 
 class AlertingSettings(_Section):
     """What is alerted on and who is told."""
 
     webhook_url: SecretStr | None = None
+    """Where alerts are posted as JSON; unset is the log only."""
     webhook_secret: SecretStr | None = None
+    """Signs those posts."""
     admin_host: str = "127.0.0.1"
+    """Address of `/livez`, `/readyz` and `/metrics`."""
     admin_port: Port = 8083
+    """Port of `/livez`, `/readyz` and `/metrics`."""
 
 
 class LogSettings(_Section):
     """How a process logs; `auto` is console on a terminal, JSON elsewhere."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
     format: Literal["json", "console", "auto"] = "auto"
+    """JSON lines, console, or console on a terminal and JSON elsewhere."""
 
 
 class _SecretFiles(EnvSettingsSource):
@@ -146,9 +183,11 @@ class Settings(BaseSettings):
         env_file=".env",
         extra="ignore",  # unknown names are refused by name, with a suggestion, before this
         frozen=True,
+        use_attribute_docstrings=True,
     )
 
     data_dir: Path = Path(".inferbus")
+    """Where this machine keeps its own files: database, blobs, signing key."""
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
     ingest: IngestSettings = IngestSettings()

@@ -1,0 +1,75 @@
+"""The documentation says what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bus.runtime.settings import Settings, setting_names
+from schemas.topics import TopicNames
+from scripts import docs
+from tests.support.schemas import ROOT
+
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")]
+)
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)?(#[^)\s]+)?\)")
+
+
+@pytest.mark.parametrize("path", docs.pages(), ids=lambda path: path.name)
+def test_a_generated_page_is_up_to_date(path: Path) -> None:
+    """Whoever adds a setting, a metric or a topic runs `python -m scripts.docs`."""
+    assert path.read_text(encoding="utf-8") == docs.pages()[path]
+
+
+def test_every_setting_stands_in_the_documentation_with_its_meaning() -> None:
+    """An operator finds each name, its default and what it does."""
+    text = docs.configuration()
+
+    for name in setting_names():
+        assert f"| `{name}` |" in text
+    for name, field in Settings.model_fields.items():
+        leaves = getattr(field.annotation, "model_fields", {name: field})
+        for leaf, leaf_field in leaves.items():
+            assert leaf_field.description, f"{name} {leaf} has no docstring below it"
+
+
+def test_every_metric_stands_in_the_documentation() -> None:
+    """The page names what /metrics names."""
+    text = docs.metrics_page()
+
+    assert "| `inferbus_deliveries_total` | counter | `provider`, `status` |" in text
+    assert "| `inferbus_build_info` |" in text
+
+
+def test_every_topic_stands_in_the_documentation() -> None:
+    """The page names all topics of the register."""
+    text = docs.topics()
+
+    for name in TopicNames().all:
+        assert f"| `{name}` |" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link names a file of the repository, and a heading that is there."""
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        goal = (page.parent / target).resolve() if target else page
+        assert goal.exists(), f"{page.name} links to {target}"
+        if anchor and goal.suffix == ".md":
+            assert anchor[1:] in _anchors(goal), f"{page.name} links to {target}{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_in_the_text_exist(page: Path) -> None:
+    """A page never tells an operator to set what is no setting."""
+    known = {*setting_names(), "INFERBUS_SECRETS_DIR"}
+
+    for name in re.findall(r"INFERBUS_[A-Z_]+[A-Z](?![A-Z_*])", page.read_text(encoding="utf-8")):
+        assert name in known or name.startswith("INFERBUS_TEST"), f"{page.name} names {name}"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}

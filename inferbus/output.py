@@ -51,7 +51,11 @@ def emit(rows: Iterable[Row], json: bool, columns: Sequence[Column | str]) -> in
     """
     if json:
         return _emit_json(rows)
-    return _emit_table(list(rows), [_column(column) for column in columns])
+    rows = list(rows)
+    if not rows:
+        say("nothing to show")
+        return 0
+    return _emit_table(rows, [_column(column) for column in columns])
 
 
 def emit_json(row: Row) -> None:

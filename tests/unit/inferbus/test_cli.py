@@ -1,0 +1,155 @@
+"""How every command starts and ends."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bus.errors import BusUnavailableError
+from bus.runtime.settings import SettingsError
+from inferbus.cli import guarded
+from inferbus.errors import ProblemError, WrongUsageError
+from schemas.callback import CallbackError
+
+HEAVY = ("pydantic", "aiohttp", "kafka", "sqlalchemy", "structlog", "msgspec", "orjson", "rich")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """Help answers at once; the heavy rooms are imported by their commands."""
+    code = (
+        "import sys, inferbus.cli as c\n"
+        "assert c.run(['--help']) == 0\n"
+        f"print('loaded', [m for m in {HEAVY} if m in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.endswith("loaded []\n")
+
+
+def test_help_lists_every_command_and_none_that_is_not_there(cli: Any) -> None:
+    """A command that help names works; what comes later is not listed."""
+    ran = cli("--help")
+
+    listed = ran.out.partition("Commands:")[2].split("\n")
+    names = {line.split()[0] for line in listed if line.startswith("  ") and line[2] != " "}
+    assert names == {
+        *("up", "ingest", "storage", "alerting", "topics", "db", "config", "health", "url"),
+        *("simulate", "get", "list", "stats", "tail", "quarantine", "deadletter", "audit"),
+    }
+
+
+def test_version_is_one_line(cli: Any) -> None:
+    ran = cli("--version")
+
+    assert ran.status == 0
+    assert ran.out.startswith("inferbus ")
+    assert ran.out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["no-such-command"],
+        ["get"],
+        ["list", "--limit", "0"],
+        ["list", "--limit", "many"],
+        ["up", "--port", "70000"],
+        ["url", "mint"],
+        ["simulate", "--fail-ratio", "2"],
+        ["--no-such-option"],
+    ],
+)
+def test_wrong_usage_exits_2_with_one_line(cli: Any, args: list[str]) -> None:
+    """A script sees status 2, a person one line that says where help is."""
+    ran = cli(*args)
+
+    assert ran.status == 2
+    assert ran.out == ""
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith("inferbus: ")
+
+
+def test_an_unknown_setting_exits_2_with_a_suggestion(
+    cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERBUS_INGEST__PROT", "1")
+
+    ran = cli("config", "show")
+
+    assert ran.status == 2
+    assert "INFERBUS_INGEST__PROT" in ran.err
+    assert "did you mean INFERBUS_INGEST__PORT?" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SettingsError("a"), 2),
+        (WrongUsageError("a"), 2),
+        (CallbackError("a"), 2),
+        (ProblemError("a"), 1),
+        (BusUnavailableError("a"), 1),
+        (OSError("a"), 1),
+        (RuntimeError("a\nb"), 1),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(
+    capsys: pytest.CaptureFixture[str], error: Exception, status: int
+) -> None:
+    """No traceback, whatever went wrong: the line says what to do."""
+
+    def fails() -> int:
+        raise error
+
+    assert guarded(fails) == status
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+
+
+def test_an_error_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    """Clients put their URL into what they raise."""
+
+    def fails() -> int:
+        raise OSError("no route to postgresql://me:hush@db/inferbus")
+
+    guarded(fails)
+
+    assert "hush" not in capsys.readouterr().err
+
+
+def test_debug_shows_where(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for it gets the traceback."""
+    monkeypatch.setenv("INFERBUS_LOG__LEVEL", "debug")
+
+    def fails() -> int:
+        raise ProblemError("a")
+
+    guarded(fails)
+
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
+    """`inferbus list --json | head -1` prints no complaint of the interpreter."""
+    code = (
+        "import inferbus.cli as c, sys\n"
+        "def flood():\n"
+        "    while True: sys.stdout.write('x' * 1000 + '\\n')\n"
+        "sys.exit(c.guarded(flood))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+
+        assert child.stderr.read() == b""
+        assert child.wait() == 1

@@ -30,6 +30,10 @@ class RecordRefusedError(PublishError):
     """The broker refused this record for good; publishing it again would fail the same way."""
 
 
+class TopicMissingError(PublishError):
+    """The topic does not exist; nothing was written. It goes through once the topic is made."""
+
+
 class QueueFullError(PublishError):
     """Too many records or bytes wait for acknowledgement; nothing was sent."""
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bus.runtime import settings_kafka as rules
 from bus.runtime.settings_names import ENV_PREFIX, SettingsError, unknown_names
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -33,24 +34,42 @@ class _Section(BaseModel):
 
 
 class KafkaSettings(_Section):
-    """How to reach Kafka."""
+    """How to reach Kafka; what does not fit together is refused, naming the setting."""
 
-    bootstrap_servers: str = "127.0.0.1:9092"
+    # A rule sees only the settings above its own, so what others depend on stands first.
+    model_config = ConfigDict(validate_default=True)
+
+    bootstrap_servers: Annotated[str, AfterValidator(rules.addresses)] = "127.0.0.1:9092"
     """Comma list of host:port of any of the cluster's brokers."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to speak to the brokers."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None,
+        AfterValidator(rules.fits_protocol),
+    ] = None
     """How to log in where the protocol is a SASL one."""
-    sasl_username: str | None = None
+    sasl_username: Annotated[str | None, AfterValidator(rules.given_for_login)] = None
     """Login name."""
-    sasl_password: SecretStr | None = None
+    sasl_password: Annotated[SecretStr | None, AfterValidator(rules.given_for_login)] = None
     """Login password."""
-    ssl_cafile: Path | None = None
+    oauth_token_file: Annotated[Path | None, AfterValidator(rules.existing_file)] = None
+    """For OAUTHBEARER: file with a token, read anew for each login."""
+    oauth_token_url: Annotated[str | None, AfterValidator(rules.token_source)] = None
+    """For OAUTHBEARER: where to get a token by the client credentials grant."""
+    oauth_client_id: Annotated[str | None, AfterValidator(rules.given_for_token)] = None
+    """Our name at the token URL."""
+    oauth_client_secret: Annotated[SecretStr | None, AfterValidator(rules.given_for_token)] = None
+    """Our secret at the token URL."""
+    oauth_scope: str | None = None
+    """Scope to ask of the token URL, where it wants one."""
+    ssl_cafile: Annotated[Path | None, AfterValidator(rules.existing_file)] = None
     """Certificates to trust, PEM; the system's where unset."""
-    ssl_certfile: Path | None = None
+    ssl_keyfile: Annotated[Path | None, AfterValidator(rules.existing_file)] = None
+    """The client certificate's key, PEM; unset where the certificate's file holds it."""
+    ssl_key_password: SecretStr | None = None
+    """Password of the client key, where it is encrypted."""
+    ssl_certfile: Annotated[Path | None, AfterValidator(rules.certificate_of_key)] = None
     """Our client certificate, PEM."""
-    ssl_keyfile: Path | None = None
-    """The client certificate's key, PEM."""
     group_prefix: str = "inferbus"
     """Consumer groups are `<prefix>-storage` and `<prefix>-alerting`."""
 

@@ -1,0 +1,137 @@
+"""Column types that hold the same value on SQLite and PostgreSQL."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, Numeric, Text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from schemas.money import plain
+
+metadata = MetaData()
+"""Every table of every consumer."""
+
+_REPLACEMENT = "\ufffd"  # U+FFFD REPLACEMENT CHARACTER
+
+
+def plain_text(text: str) -> str:
+    """
+    Return the text as both databases can keep it.
+
+    PostgreSQL's text cannot hold NUL, and no database's text can hold a lone surrogate; each
+    becomes U+FFFD, on both engines alike.
+    """
+    text = text.replace("\x00", _REPLACEMENT)
+    if text.isascii():
+        return text
+    # utf-16 joins two surrogates that belong together, which utf-8 would refuse one by one.
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class PlainText(TypeDecorator[str]):
+    """Text, sorted by code point on both engines; what no text column can hold is replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Compare by code point on PostgreSQL too, whatever the server's locale."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Text(collation="C"))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace what cannot be kept."""
+        del dialect
+        return None if value is None else plain_text(value)
+
+
+class Labels(TypeDecorator[Mapping[str, str]]):
+    """A JSON object of texts; JSONB on PostgreSQL."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """JSONB, so that PostgreSQL's own tools can search it."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.JSONB())
+        return dialect.type_descriptor(JSON())
+
+    def process_bind_param(
+        self, value: Mapping[str, str] | None, dialect: Dialect
+    ) -> dict[str, str] | None:
+        """Replace what cannot be kept."""
+        del dialect
+        if value is None:
+            return None
+        return {plain_text(name): plain_text(text) for name, text in value.items()}
+
+
+class Money(TypeDecorator[Decimal]):
+    """
+    An exact amount: NUMERIC without limits on PostgreSQL, plain decimal text on SQLite.
+
+    SQLite's own NUMERIC is a float. Its text can neither be summed nor sorted there: sum it
+    with the function `exact_sum` that our SQLite connections have.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose by engine."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Numeric())
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
+        """Write plain notation where the column is text."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return plain(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Read the exact amount back."""
+        del dialect
+        return None if value is None else Decimal(value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """
+    A moment in UTC with microseconds, comparable and sortable.
+
+    TIMESTAMPTZ on PostgreSQL; on SQLite text of fixed width, `2026-11-24T08:00:00.000000Z`.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose by engine."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        """Refuse a moment without a time zone: nobody could say when it was."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        moment = value.astimezone(UTC)
+        if dialect.name == "postgresql":
+            return moment
+        # strftime would not pad years below 1000 to four digits.
+        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read the moment back, in UTC."""
+        del dialect
+        if value is None:
+            return None
+        moment: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.astimezone(UTC)

@@ -77,8 +77,9 @@ class HumanView:
     _HELD = 10_000
     _EVERY_S = 0.1
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, is_quiet: bool = False) -> None:
         self._data_dir = data_dir
+        self._is_quiet = is_quiet
         self._console = stdout_console()
         self._waiting: deque[DeliveryReport | dict[str, Any]] = deque(maxlen=self._HELD)
         self._closing = threading.Event()
@@ -94,8 +95,14 @@ class HumanView:
         """Queue a line."""
         self._waiting.append(report)
 
-    def log_line(self, _logger: object, _method: str, line: Any) -> Any:
-        """Show alerts among the live lines instead of in the log."""
+    def log_line(self, _logger: object, method: str, line: Any) -> Any:
+        """Show alerts among the live lines instead of in the log; quiet, drop mere information."""
+        if (
+            self._is_quiet
+            and method in ("debug", "info")
+            and line.get("event") not in _ALERT_STYLES
+        ):
+            raise structlog.DropEvent
         if line.get("event") in _ALERT_STYLES and self._printer.is_alive():
             self._waiting.append(dict(line))
             raise structlog.DropEvent
@@ -138,7 +145,7 @@ _STATUS_STYLES = {
     "refused": "red",
 }
 _ALERT_STYLES = {"alert_raised": "bold red", "alert_resolved": "bold green"}
-_SHOWN_OF_ALERTS = ("rule", "summary", "severity", "value", "threshold", "group")
+_SHOWN_OF_ALERTS = ("rule", "severity", "count")
 
 
 def delivery_lines(report: "DeliveryReport", now: datetime) -> Iterator["Text"]:
@@ -173,7 +180,7 @@ def alert_line(alert: dict[str, Any], now: datetime) -> "Text":
     line = Text(f"{now:%H:%M:%S}  ")
     line.append(f"{word:<15}", _ALERT_STYLES[alert["event"]])
     said = [f"{name}={safe(alert[name])}" for name in _SHOWN_OF_ALERTS if alert.get(name)]
-    return line.append(" " + "  ".join(said))
+    return line.append(f" {safe(alert.get('summary', ''))}  {'  '.join(said)}")
 
 
 def _bytes(count: int) -> str:

@@ -1,6 +1,7 @@
 """`inferbus up`: everything in one go."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ def run(
     ingest = _given(host=host, port=port, admin_port=admin_port, public_url=public_url)
     kafka = _given(bootstrap_servers=bootstrap_servers)
     settings = service_settings(data_dir, **_given(ingest=ingest or None, kafka=kafka or None))
-    view = JsonView() if json else HumanView(settings.data_dir)
-    _configure_logs(settings, view, json=json)
+    # The live lines say what a log would; what is wrong is still said beside them.
+    is_quiet = not json and "level" not in settings.log.model_fields_set
+    view = JsonView() if json else HumanView(settings.data_dir, is_quiet=is_quiet)
+    _configure_logs(settings, view, is_quiet=is_quiet)
     with UpLock(settings.data_dir):
         at = settings.ingest
         refuse_taken_port(at.host, at.port, "--port")
@@ -44,11 +47,9 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _configure_logs(settings: Settings, view: View, *, json: bool) -> None:
-    level = settings.log.level
-    if not json and "level" not in settings.log.model_fields_set:
-        level = "warning"  # the live lines say the rest
-    configure_logs(level, settings.log.format)
+def _configure_logs(settings: Settings, view: View, *, is_quiet: bool) -> None:
+    configure_logs(settings.log.level, settings.log.format)
+    if is_quiet:
+        logging.root.setLevel(logging.WARNING)
     processors = structlog.get_config()["processors"]
-    # First in line: structlog's own first processors add nothing the view needs.
     structlog.configure(processors=[view.log_line, *processors])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus.errors import BusUnavailableError
-from bus.runtime.settings import SettingsError
+from bus.runtime.settings_names import SettingsError
 from inferbus.cli import guarded
 from inferbus.errors import ProblemError, WrongUsageError
 from schemas.callback import CallbackError

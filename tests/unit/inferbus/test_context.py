@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,7 @@ def test_a_second_up_on_a_directory_is_refused(
 
 async def test_the_file_is_private_while_up_runs_and_gone_after(tmp_path: Path) -> None:
     """It holds a URL that anyone could post to."""
-    told = []
+    told: list[Any] = []
     part = UpFile(tmp_path, lambda: CONTENT, told.append)
 
     await part.start()

@@ -33,7 +33,7 @@ async def test_a_deferred_part_is_made_when_it_starts() -> None:
     """What it needs is known only then."""
     journal = Journal()
     made: list[Any] = []
-    part = Deferred("later", lambda: made.append(1) or journal)
+    part = Deferred("later", lambda: (made.append(1), journal)[1])
 
     assert made == []
     await part.start()

@@ -1,0 +1,1 @@
+"""Short benchmarks of the ingress: ratios against bare aiohttp, never absolute promises."""

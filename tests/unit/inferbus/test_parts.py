@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-from typing import Any
 
 import pytest
 
@@ -32,8 +31,13 @@ class Journal:
 async def test_a_deferred_part_is_made_when_it_starts() -> None:
     """What it needs is known only then."""
     journal = Journal()
-    made: list[Any] = []
-    part = Deferred("later", lambda: (made.append(1), journal)[1])
+    made: list[int] = []
+
+    def make() -> Journal:
+        made.append(1)
+        return journal
+
+    part = Deferred("later", make)
 
     assert made == []
     await part.start()

@@ -1,0 +1,60 @@
+"""Which offsets may be committed: never past a record that is not settled."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from bus.records import Position, TopicPartition
+
+
+class OffsetTracker:
+    """
+    Received and settled records of all partitions of one member.
+
+    A partition's next offset follows its longest settled run from the first received on.
+    """
+
+    def __init__(self) -> None:
+        self._received: dict[TopicPartition, deque[int]] = {}
+        self._settled: dict[TopicPartition, set[int]] = {}
+        self._next: dict[TopicPartition, int] = {}
+
+    def received(self, positions: Iterable[Position]) -> None:
+        """Take note of records handed over; an offset seen before means a rewind."""
+        for position in positions:
+            partition = position.topic_partition
+            waiting = self._received.setdefault(partition, deque())
+            if waiting and position.offset <= waiting[-1]:
+                self.forget(partition)
+                waiting = self._received.setdefault(partition, deque())
+            waiting.append(position.offset)
+
+    def settled(self, positions: Iterable[Position]) -> None:
+        """Take note of records that were handled, parked or skipped."""
+        for position in positions:
+            partition = position.topic_partition
+            self._settled.setdefault(partition, set()).add(position.offset)
+            self._advance(partition)
+
+    def committable(self) -> dict[TopicPartition, int]:
+        """Return the next offset of every partition that has moved since its last commit."""
+        return dict(self._next)
+
+    def committed(self) -> None:
+        """Take note that what `committable` returned was committed."""
+        self._next.clear()
+
+    def forget(self, partition: TopicPartition) -> None:
+        """Drop what is known of a partition, because it went to another member or rewound."""
+        self._received.pop(partition, None)
+        self._settled.pop(partition, None)
+        self._next.pop(partition, None)
+
+    def _advance(self, partition: TopicPartition) -> None:
+        waiting = self._received.get(partition, deque())
+        settled = self._settled[partition]
+        while waiting and waiting[0] in settled:
+            offset = waiting.popleft()
+            settled.discard(offset)
+            self._next[partition] = offset + 1
+        if not waiting:
+            settled.clear()

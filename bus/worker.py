@@ -1,0 +1,269 @@
+"""The consume loop of one group: poll, handle, settle."""
+
+import asyncio
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from bus.backoff import Backoff, BackoffPolicy
+from bus.errors import Backpressure, BusUnavailableError, Poison, Transient
+from bus.fuse import DeadLetterFuse, FuseLimits
+from bus.offsets import OffsetTracker
+from bus.parking import Parking
+from bus.protocols import Bus, Subscription
+from bus.records import ReceivedRecord
+from bus.runtime.health import Check
+from bus.runtime.metrics import CONSUMER_LAG, RECORDS, SETTLE_SECONDS
+
+log = structlog.get_logger()
+
+Batch = Sequence[ReceivedRecord]
+
+
+class Handler(Protocol):
+    """What a consumer does with records."""
+
+    def handle(self, batch: Batch) -> None:
+        """
+        Make the whole batch durable, or raise a verdict and have kept nothing of it.
+
+        Records come again after crashes and rebalances: handling one twice must change
+        nothing. Raises `Transient`, `Poison`, `Backpressure`; anything else stops the worker.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker waits and when it gives up."""
+
+    # A second is the shortest poll that is safe while a group rebalances (see bus.kafka).
+    poll_s: float = 1.0
+    retry: BackoffPolicy = field(default_factory=BackoffPolicy)
+    # A consumer should be back within seconds of its broker.
+    reconnect: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(0.5, 5.0))
+    fuse: FuseLimits = field(default_factory=FuseLimits)
+
+
+class Worker:
+    """
+    Reads topics in a group and gives each batch to a handler until it is settled.
+
+    Offsets are committed only after the handler returned or the record was parked, and never
+    past a record for which neither is so. `run` blocks; `stop` and `state` are for other
+    threads.
+    """
+
+    def __init__(
+        self,
+        consumer: str,
+        bus: Bus,
+        group: str,
+        topics: Sequence[str],
+        handler: Handler,
+        *,
+        dead_letter_topic: str,
+        clock: Callable[[], float] = time.monotonic,
+        options: WorkerOptions | None = None,
+    ) -> None:
+        self.consumer = consumer
+        self._bus = bus
+        self._group = group
+        self._topics = tuple(topics)
+        self._handler = handler
+        self._dead_letter_topic = dead_letter_topic
+        self._clock = clock
+        self._options = options or WorkerOptions()
+        self._parking = Parking(bus, consumer, dead_letter_topic)
+        self._fuse = DeadLetterFuse(self._options.fuse)
+        self._retry = Backoff(self._options.retry)
+        self._reconnect = Backoff(self._options.reconnect)
+        self._offsets = OffsetTracker()
+        self._stop = threading.Event()
+        self._check = Check("not connected to Kafka yet")
+
+    def run(self) -> None:
+        """
+        Consume until stopped; the broker may be away at the start and at any time.
+
+        Raises what the handler raised beside its verdicts, `FuseBlownError` when a flood of
+        records would be parked, and `RecordRefusedError` when one cannot be.
+        """
+        try:
+            while not self._stop.is_set():
+                self._consume_while_connected()
+        except BaseException as error:
+            self._check = Check(f"stopped: {error}")
+            raise
+        finally:
+            self._parking.close()
+
+    def stop(self) -> None:
+        """Ask `run` to end after the handler's current call. From any thread."""
+        self._stop.set()
+
+    def state(self) -> Check:
+        """Return whether records are handled, and if not, why."""
+        return self._check
+
+    def _consume_while_connected(self) -> None:
+        try:
+            subscription = self._bus.subscribe(self._group, self._topics, self.consumer)
+            try:
+                self._consume(subscription)
+            finally:
+                subscription.close()
+        except BusUnavailableError as error:
+            self._say("kafka_unavailable", Check(str(error)))
+            self._stop.wait(self._reconnect.failed(self._clock()) - self._clock())
+
+    def _consume(self, subscription: Subscription) -> None:
+        self._offsets = OffsetTracker()
+        while not self._stop.is_set():
+            batch = subscription.poll(self._options.poll_s)
+            self._reconnect.succeeded()
+            if batch:
+                self._settle(subscription, batch)
+            else:
+                self._check = Check()
+            self._commit(subscription)
+            self._report_lag(subscription)
+
+    def _settle(self, subscription: Subscription, batch: Batch) -> None:
+        arrived_at = self._clock()
+        self._offsets.received(record.position for record in batch)
+        left = deque([batch])
+        while left and not self._stop.is_set():
+            chunk = self._still_ours(subscription, left.popleft())
+            if chunk:
+                left.extendleft(reversed(self._handle(subscription, chunk)))
+        self._commit(subscription)
+        SETTLE_SECONDS.labels(self.consumer).observe(self._clock() - arrived_at)
+
+    def _handle(self, subscription: Subscription, chunk: Batch) -> list[Batch]:
+        """Return what of the chunk is still to be handled, in order."""
+        try:
+            self._handler.handle(chunk)
+        except Poison as verdict:
+            if len(chunk) > 1:
+                half = len(chunk) // 2
+                return [chunk[:half], chunk[half:]]
+            return self._handle_poison(subscription, chunk, verdict)
+        except Transient as verdict:
+            return self._keep(subscription, chunk, verdict)
+        except Backpressure as verdict:
+            self._say("consumer_busy", Check(str(verdict), is_degraded=True))
+            self._wait(subscription, verdict.retry_after_s)
+            return [chunk]
+        self._fuse.handled(len(chunk))
+        self._settled(chunk, "handled")
+        return []
+
+    def _handle_poison(
+        self, subscription: Subscription, chunk: Batch, verdict: Poison
+    ) -> list[Batch]:
+        record = chunk[0]
+        if record.topic == self._dead_letter_topic:
+            # It lies where parking would put it: parked again, it would go round for ever.
+            log.error("dead_letter_skipped", position=str(record.position), reason=str(verdict))
+            self._settled(chunk, "skipped")
+            return []
+        self._fuse.check(self._clock())
+        try:
+            self._parking.park(record, verdict)
+        except Transient as delay:
+            return self._keep(subscription, chunk, delay)
+        self._fuse.parked(self._clock())
+        self._settled(chunk, "parked")
+        return []
+
+    def _keep(self, subscription: Subscription, chunk: Batch, verdict: Transient) -> list[Batch]:
+        self._say("batch_kept", Check(str(verdict)))
+        self._commit(subscription)
+        self._wait(subscription, self._retry.failed(self._clock()) - self._clock())
+        return [chunk]
+
+    def _settled(self, chunk: Batch, result: str) -> None:
+        self._offsets.settled(record.position for record in chunk)
+        RECORDS.labels(self.consumer, result).inc(len(chunk))
+        self._retry.succeeded()
+        self._check = Check()
+
+    def _wait(self, subscription: Subscription, seconds: float) -> None:
+        """Wait while paused but polling, so that the group keeps us as a member."""
+        ends_at = self._clock() + seconds
+        subscription.pause()
+        try:
+            while not self._stop.is_set() and (left_s := ends_at - self._clock()) > 0:
+                if left_s < self._options.poll_s:
+                    self._stop.wait(left_s)
+                else:
+                    subscription.poll(self._options.poll_s)
+        finally:
+            subscription.resume()
+
+    def _still_ours(self, subscription: Subscription, chunk: Batch) -> Batch:
+        """Return the records of partitions that we still hold; the new owner redoes the others."""
+        held = subscription.assignment()
+        lost = {r.position.topic_partition for r in chunk} - held
+        for partition in lost:
+            self._offsets.forget(partition)
+        return [r for r in chunk if r.position.topic_partition not in lost] if lost else chunk
+
+    def _commit(self, subscription: Subscription) -> None:
+        """Commit what is settled; where the broker does not answer, the next commit holds it."""
+        next_offsets = self._offsets.committable()
+        if not next_offsets:
+            return
+        try:
+            subscription.commit(next_offsets)
+        except BusUnavailableError as error:
+            self._say("commit_delayed", Check(str(error), is_degraded=True))
+        else:
+            self._offsets.committed()
+
+    def _report_lag(self, subscription: Subscription) -> None:
+        by_topic: Counter[str] = Counter()
+        for partition, lag in subscription.lag().items():
+            by_topic[partition.topic] += lag
+        for topic, lag in by_topic.items():
+            CONSUMER_LAG.labels(self.consumer, topic).set(lag)
+
+    def _say(self, event: str, check: Check) -> None:
+        # Said once, not at every try.
+        if check != self._check:
+            log.warning(event, consumer=self.consumer, reason=check.reason)
+        self._check = check
+
+
+class WorkerPart:
+    """Runs a worker in a thread for as long as the process lives; says when it dies."""
+
+    _STOP_TIMEOUT_S = 15.0
+
+    def __init__(self, worker: Worker, fail: Callable[[str], None]) -> None:
+        self.name = worker.consumer
+        self._worker = worker
+        self._fail = fail
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    async def start(self) -> None:
+        """Start the thread; the worker connects by itself."""
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Let the worker finish the batch in the handler's hands, then commit and leave."""
+        self._worker.stop()
+        await asyncio.to_thread(self._thread.join, self._STOP_TIMEOUT_S)
+
+    def _run(self) -> None:
+        try:
+            self._worker.run()
+        except Exception as error:
+            log.exception("worker_died", consumer=self.name)
+            self._fail(f"{self.name}: {error}")

@@ -2,7 +2,10 @@
 
 import sys
 
-from inferbus.errors import ProblemError, WrongUsageError
+from inferbus.errors import WrongUsageError
+
+# Whatever our own rooms raise is written for the person at the terminal.
+_OUR_ROOMS = frozenset({"schemas", "bus", "ingest", "consumers", "inferbus"})
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -14,13 +17,12 @@ def explain(error: Exception) -> tuple[str, int]:
 
 
 def _explain(error: Exception) -> tuple[str, int]:
-    from bus.errors import BusError
     from bus.runtime.settings_names import SettingsError
     from schemas.callback import CallbackError
 
     if isinstance(error, SettingsError | WrongUsageError | CallbackError):
         return str(error), 2
-    if isinstance(error, ProblemError | BusError):
+    if type(error).__module__.partition(".")[0] in _OUR_ROOMS:
         return str(error) or type(error).__name__, 1
     if _is_database_error(error):
         return f"the database does not answer: {_database_cause(error)}", 1

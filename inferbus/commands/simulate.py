@@ -54,7 +54,8 @@ def run(  # noqa: PLR0913 - each parameter is an option
 def _target(url: str | None, data_dir: Path | None) -> str:
     if url is not None:
         return read_argument(url)
-    known = read_up(command_settings(data_dir).data_dir).get("webhook_url")
+    # The address on this machine: a public URL may lead through a tunnel that is not open.
+    known = read_up(command_settings(data_dir).data_dir).get("local_webhook_url")
     if not isinstance(known, str):
         raise WrongUsageError("no running `inferbus up` found: give --url, or start one")
     return known

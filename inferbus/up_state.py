@@ -13,9 +13,6 @@ from inferbus.context import LOCK_FILE, UP_FILE
 from inferbus.errors import ProblemError
 from inferbus.files import make_private_dir, write_private
 
-# Other commands hold the lock for an instant when they look whether an `up` runs.
-_LOCK_PATIENCE_S = 1.0
-
 
 class UpLock:
     """
@@ -24,8 +21,10 @@ class UpLock:
     A context manager; raises `ProblemError` where another `up` holds it.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    # Other commands hold the lock for an instant when they look whether an `up` runs.
+    def __init__(self, data_dir: Path, patience_s: float = 1.0) -> None:
         self._data_dir = data_dir
+        self._patience_s = patience_s
         self._file = -1
 
     def __enter__(self) -> Self:
@@ -42,7 +41,7 @@ class UpLock:
         os.close(self._file)
 
     def _acquire(self) -> None:
-        ends_at = time.monotonic() + _LOCK_PATIENCE_S
+        ends_at = time.monotonic() + self._patience_s
         while not self._is_ours():
             if time.monotonic() > ends_at:
                 raise ProblemError(

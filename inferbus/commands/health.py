@@ -3,6 +3,7 @@
 import json as jsonlib
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,41 @@ from inferbus.errors import WrongUsageError
 from inferbus.output import complain, emit, emit_json
 
 _TIMEOUT_S = 5.0
+_GOOD = ("ready", "alive")
 
 
-def run(*, url: str | None = None, json: bool = False, data_dir: Path | None = None) -> int:
+def ask_readiness(url: str) -> dict[str, Any]:
+    """Return the report behind the URL. Raises OSError or ValueError where there is none."""
+    # A proxy from the environment must not stand between a probe and its own host.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_TIMEOUT_S) as answer:
+            report = jsonlib.load(answer)
+    except urllib.error.HTTPError as answer:
+        report = jsonlib.load(answer)  # 503 says in its body which check fails
+    if not isinstance(report, dict):
+        raise ValueError("the answer is no health report")  # noqa: TRY004 - it came from outside
+    return report
+
+
+def run(
+    *,
+    url: str | None = None,
+    json: bool = False,
+    data_dir: Path | None = None,
+    ask: Callable[[str], dict[str, Any]] = ask_readiness,
+) -> int:
     """Print each check; 0 where the process is ready, 1 where it is not or does not answer."""
     target = _ready_url(url or _own_admin_url(data_dir))
     try:
-        report = _ask(target)
+        report = ask(target)
     except (OSError, ValueError) as error:
         return _unreachable(target, error, json=json)
     if json:
         emit_json({"url": target, **report})
     else:
         emit(_rows(report), json, ("check", "status", "reason"))
-    return 0 if report.get("status") == "ready" else 1
+    return 0 if report.get("status") in _GOOD else 1
 
 
 def _own_admin_url(data_dir: Path | None) -> str:
@@ -40,21 +62,6 @@ def _ready_url(url: str) -> str:
         raise WrongUsageError(f"{url!r} is no admin URL: write http://host:port")
     url = url.rstrip("/")
     return url if url.endswith(("/readyz", "/livez")) else f"{url}/readyz"
-
-
-def _ask(url: str) -> dict[str, Any]:
-    # A proxy from the environment must not stand between a probe and its own host.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=_TIMEOUT_S) as answer:
-            report = jsonlib.load(answer)
-    except urllib.error.HTTPError as answer:
-        report = jsonlib.load(answer)  # 503 says in its body which check fails
-    if not isinstance(report, dict):
-        raise ValueError("the answer is no health report")  # noqa: TRY004 - it came from outside
-    if report.get("status") == "alive":
-        report["status"] = "ready"
-    return report
 
 
 def _rows(report: dict[str, Any]) -> list[dict[str, Any]]:

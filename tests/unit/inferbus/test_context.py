@@ -108,11 +108,10 @@ def test_the_lock_tells_whether_an_up_runs(data_dir: Path) -> None:
     assert not is_up(data_dir)
 
 
-def test_a_second_up_on_a_directory_is_refused(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("inferbus.up_state._LOCK_PATIENCE_S", 0.0)
-    with UpLock(data_dir), pytest.raises(ProblemError, match="--data-dir"), UpLock(data_dir):
+def test_a_second_up_on_a_directory_is_refused(data_dir: Path) -> None:
+    second = UpLock(data_dir, patience_s=0.0)
+
+    with UpLock(data_dir), pytest.raises(ProblemError, match="--data-dir"), second:
         pass
 
 

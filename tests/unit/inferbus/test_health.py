@@ -1,5 +1,6 @@
 """`inferbus health`, up to the socket."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,18 +8,18 @@ import pytest
 from inferbus.commands import health
 
 
-def asked(answer: dict[str, Any] | OSError, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let the endpoint answer so; return the list of URLs that were asked."""
-    urls: list[str] = []
+class Endpoint:
+    """Answers every question alike and remembers who asked."""
 
-    def ask(url: str) -> dict[str, Any]:
-        urls.append(url)
-        if isinstance(answer, OSError):
-            raise answer
-        return answer
+    def __init__(self, answer: dict[str, Any] | OSError) -> None:
+        self.urls: list[str] = []
+        self._answer = answer
 
-    monkeypatch.setattr(health, "_ask", ask)
-    return urls
+    def __call__(self, url: str) -> dict[str, Any]:
+        self.urls.append(url)
+        if isinstance(self._answer, OSError):
+            raise self._answer
+        return self._answer
 
 
 READY = {"status": "ready", "checks": {"kafka": {"status": "ok", "reason": None}}}
@@ -26,59 +27,50 @@ UNREADY = {"status": "unready", "checks": {"kafka": {"status": "failing", "reaso
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("url", "expected"),
     [
-        ([], "http://127.0.0.1:8081/readyz"),
-        (["--url", "http://h:1"], "http://h:1/readyz"),
-        (["--url", "http://h:1/"], "http://h:1/readyz"),
-        (["--url", "http://h:1/readyz"], "http://h:1/readyz"),
-        (["--url", "http://h:1/livez"], "http://h:1/livez"),
+        (None, "http://127.0.0.1:8081/readyz"),
+        ("http://h:1", "http://h:1/readyz"),
+        ("http://h:1/", "http://h:1/readyz"),
+        ("http://h:1/readyz", "http://h:1/readyz"),
+        ("http://h:1/livez", "http://h:1/livez"),
     ],
 )
-def test_the_readiness_endpoint_is_asked(
-    cli: Any, monkeypatch: pytest.MonkeyPatch, given: list[str], expected: str
-) -> None:
-    urls = asked(READY, monkeypatch)
+def test_the_readiness_endpoint_is_asked(url: str | None, expected: str) -> None:
+    endpoint = Endpoint(READY)
 
-    assert cli("health", *given).status == 0
-    assert urls == [expected]
+    assert health.run(url=url, ask=endpoint) == 0
+    assert endpoint.urls == [expected]
 
 
-def test_an_own_admin_address_is_asked(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_own_admin_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container's health check needs no option: it shares the service's environment."""
     monkeypatch.setenv("INFERBUS_INGEST__ADMIN_HOST", "0.0.0.0")
     monkeypatch.setenv("INFERBUS_INGEST__ADMIN_PORT", "9000")
-    urls = asked(READY, monkeypatch)
+    endpoint = Endpoint(READY)
 
-    cli("health")
+    health.run(ask=endpoint)
 
-    assert urls == ["http://127.0.0.1:9000/readyz"]
-
-
-def test_what_is_not_ready_exits_1_and_says_why(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked(UNREADY, monkeypatch)
-
-    ran = cli("health")
-
-    assert ran.status == 1
-    assert "away" in ran.out
+    assert endpoint.urls == ["http://127.0.0.1:9000/readyz"]
 
 
-def test_json_is_the_report_and_where_it_came_from(
-    cli: Any, monkeypatch: pytest.MonkeyPatch
+def test_what_is_not_ready_is_a_problem_with_its_reason(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    asked(UNREADY, monkeypatch)
+    assert health.run(ask=Endpoint(UNREADY)) == 1
+    assert "away" in capsys.readouterr().out
 
-    assert cli("health", "--json").rows == [{"url": "http://127.0.0.1:8081/readyz", **UNREADY}]
+
+def test_json_is_the_report_and_where_it_came_from(capsys: pytest.CaptureFixture[str]) -> None:
+    health.run(json=True, ask=Endpoint(UNREADY))
+
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"url": "http://127.0.0.1:8081/readyz", **UNREADY}
 
 
-def test_no_answer_exits_1_in_one_line(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked(ConnectionRefusedError(111, "Connection refused"), monkeypatch)
-
-    ran = cli("health")
-
-    assert ran.status == 1
-    assert ran.err.count("\n") == 1
+def test_no_answer_is_a_problem_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert health.run(ask=Endpoint(ConnectionRefusedError(111, "Connection refused"))) == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_what_is_no_url_exits_2(cli: Any) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 
 import jsonschema_rs
@@ -11,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.deadletter import park_record, read_dead_letter
+from bus.records import Position, ReceivedRecord, event_record
 from schemas.alert import Alert, AlertState
 from schemas.codec import decode_event, decode_quarantined, encode_event
-from schemas.topics import TOPICS
+from schemas.event import InferenceEvent
+from schemas.topics import TOPICS, TopicNames
 from tests.support.schemas import (
     EXAMPLES,
     SCHEMAS,
@@ -22,7 +26,7 @@ from tests.support.schemas import (
     validate_receipt,
     validator,
 )
-from tests.support.strategies import label_maps, moments, texts
+from tests.support.strategies import events, label_maps, moments, texts
 
 NAMES = sorted(path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.json"))
 ALL_EXAMPLES = sorted(EXAMPLES.glob("*/*.json"))
@@ -95,6 +99,37 @@ def test_every_quarantine_record_ever_published_under_v1_still_decodes(path: Pat
     validate_headers("quarantine", headers)
     assert held.id == texts_by_name["ce_id"]
     assert held.reason == texts_by_name["inferbus_reason"]
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "deadletter").glob("*.json")), ids=example_id)
+def test_every_dead_letter_ever_parked_under_v1_still_reads(path: Path) -> None:
+    """Examples are never rewritten: an old dead letter can still be replayed."""
+    told = json.loads(path.read_bytes())
+    headers = tuple((name, text.encode()) for name, text in told.items())
+    lies_at = Position("inference.deadletter", 0, 0)
+
+    dead = read_dead_letter(ReceivedRecord("x", b"R1", b"{}", headers, position=lies_at))
+
+    assert (dead.topic, str(dead.offset)) == (
+        told["inferbus_dl_topic"],
+        told["inferbus_dl_offset"],
+    )
+    assert dead.event_id == told.get("ce_id")
+
+
+@given(events(), texts, texts.filter(bool), moments)
+def test_headers_of_a_parked_event_follow_the_published_schema(
+    event: InferenceEvent, detail: str, reason: str, moment: datetime
+) -> None:
+    """Whatever a worker parks is valid by schemas/v1/deadletter.schema.json."""
+    record = event_record(event, TopicNames())
+    received = ReceivedRecord(
+        record.topic, record.key, record.value, record.headers, position=Position("t", 3, 41)
+    )
+
+    parked = park_record(received, "storage", reason, detail, moment, "inference.deadletter")
+
+    validate_headers("deadletter", parked.headers)
 
 
 @pytest.mark.parametrize("path", sorted((EXAMPLES / "alert").glob("*.json")), ids=example_id)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
 from bus.deadletter import read_dead_letter
 from bus.errors import Poison
 from bus.records import ReceivedRecord
@@ -15,8 +13,6 @@ from schemas.codec import SchemaError, decode_event, decode_quarantined
 from schemas.deadletter import DeadLetter
 from schemas.event import InferenceEvent, Quarantined
 from schemas.topics import TopicNames
-
-log = structlog.get_logger()
 
 # Outside these no bucket can be computed or kept; our own ingress never writes such a time.
 _YEARS = range(1970, 9999)
@@ -32,37 +28,23 @@ class Observed:
 
 
 def read_records(batch: Sequence[ReceivedRecord], topics: TopicNames) -> list[Observed]:
-    """
-    Return what the records say, each id once; raises `Poison` for one that cannot be read.
-
-    A dead letter that cannot be read is logged and left out: parking it would publish it on
-    the topic it came from, for ever.
-    """
+    """Return what the records say, each id once; raises `Poison` for one that cannot be read."""
     by_id: dict[str, Observed] = {}
     for record in batch:
         observed = _read(record, topics)
-        if observed is not None:
-            by_id.setdefault(observed.id, observed)
+        by_id.setdefault(observed.id, observed)
     return list(by_id.values())
 
 
-def _read(record: ReceivedRecord, topics: TopicNames) -> Observed | None:
-    if record.topic == topics.of("deadletter"):
-        return _read_dead_letter(record)
+def _read(record: ReceivedRecord, topics: TopicNames) -> Observed:
     try:
+        if record.topic == topics.of("deadletter"):
+            return _of_dead_letter(read_dead_letter(record))
         if record.topic == topics.of("quarantine"):
             return _of_quarantined(decode_quarantined(record.value or b"", record.headers))
         return _of_event(decode_event(record.value or b""))
     except SchemaError as error:
         raise Poison("schema", str(error)) from error
-
-
-def _read_dead_letter(record: ReceivedRecord) -> Observed | None:
-    try:
-        return _of_dead_letter(read_dead_letter(record))
-    except SchemaError as error:
-        log.warning("dead_letter_unreadable", position=str(record.position), detail=str(error))
-        return None
 
 
 def _of_event(event: InferenceEvent) -> Observed:

@@ -34,6 +34,9 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
+    def unix(self) -> float:
+        return self.now.timestamp()
+
     def move(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 

@@ -66,20 +66,22 @@ class WebhookNotifier:
         return headers
 
 
-def post_once(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+def post_once(
+    url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = NOTIFY_TIMEOUT_S
+) -> Answer:
     """Post within the timeout, redirects not followed; raises `NotifyError`."""
     try:
-        return asyncio.run(_post(url, body, headers))
+        return asyncio.run(_post(url, body, headers, timeout_s))
     except TimeoutError as error:
-        raise NotifyError(f"no answer within {NOTIFY_TIMEOUT_S:g} s") from error
+        raise NotifyError(f"no answer within {timeout_s:g} s") from error
     except (aiohttp.ClientError, OSError) as error:
         # Only the kind: the text may hold the URL, whose path is a secret at many receivers.
         raise NotifyError(f"cannot be reached: {type(error).__name__}") from error
 
 
-async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+async def _post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> Answer:
     # The total covers a receiver that drips its answer, which a socket timeout does not.
-    timeout = aiohttp.ClientTimeout(total=NOTIFY_TIMEOUT_S)
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
         session.post(url, data=body, headers=headers, allow_redirects=False) as response,

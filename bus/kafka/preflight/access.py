@@ -1,0 +1,153 @@
+"""Whether the topics are there, and whether we may do on topics and groups what we must."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from kafka.protocol.admin import ACLOperation, CreateTopicsRequest, DescribeGroupsRequest
+from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
+
+from bus.kafka.preflight.opening import Opener
+from bus.kafka.preflight.probe import STEP_S, asking
+from bus.kafka.preflight.reach import Address
+from bus.kafka.preflight.rights import Right
+from bus.kafka.preflight.verdicts import Problem, problem
+from bus.kafka.preflight.wire import Conversation
+from bus.runtime.settings import KafkaSettings
+
+# Kafka's error codes
+_UNKNOWN_TOPIC = 3
+_COORDINATOR_ON_ITS_WAY = (14, 15, 16)
+_TOPIC_DENIED, _GROUP_DENIED, _CLUSTER_DENIED = 29, 30, 31
+_PAUSE_S = 0.2
+_OPERATIONS = {ACLOperation[name].value: name for name in ACLOperation.__members__}
+
+
+def check_access(
+    settings: KafkaSettings, rights: Sequence[Right], timeout_s: float = STEP_S
+) -> list[Problem]:
+    """
+    Return a problem for each topic that is missing and each right that we do not have.
+
+    Nothing is written or created. Blocking. Where Kafka cannot be reached, its problem is
+    the only one. Brokers before 2.3 do not tell rights; those count as given.
+    """
+
+    def ask(opener: Opener, conversation: Conversation) -> list[Problem]:
+        user = settings.sasl_username or "<our principal>"
+        of_topics = [right for right in rights if right.resource == "topic"]
+        missing = [
+            *_missing_on_topics(conversation, of_topics),
+            *_missing_on_groups(opener, conversation, rights),
+        ]
+        return [found if isinstance(found, Problem) else _denied(found, user) for found in missing]
+
+    return asking(settings, timeout_s, ask)
+
+
+def _denied(right: Right, user: str) -> Problem:
+    return problem(
+        "right-missing",
+        operation=right.operation,
+        resource=right.resource,
+        name=right.name,
+        flag=right.flag,
+        user=user,
+    )
+
+
+def _missing_on_topics(
+    conversation: Conversation, rights: Sequence[Right]
+) -> Iterator[Right | Problem]:
+    names = list(dict.fromkeys(right.name for right in rights))
+    described = described_topics(conversation, names)
+    for topic in sorted(described, key=lambda topic: names.index(topic.name)):
+        wanted = [right for right in rights if right.name == topic.name]
+        if topic.error_code == _UNKNOWN_TOPIC:
+            denied = _denied_creation(conversation, wanted)
+            yield from denied
+            if not denied:
+                yield problem("topic-missing", topic=topic.name)
+        elif topic.error_code == _TOPIC_DENIED:
+            # Also the answer for a topic that is not there, so that nobody learns of it.
+            yield from _denied_creation(conversation, wanted)
+            yield from _without_creation(wanted)
+        else:
+            yield from _not_held(topic.authorized_operations, _without_creation(wanted))
+
+
+def described_topics(conversation: Conversation, names: Sequence[str]) -> list[Any]:
+    """Return the metadata of topics, with what we may do on each."""
+    if not names:
+        return []
+    request = MetadataRequest(
+        topics=[MetadataRequest.MetadataRequestTopic(name=name) for name in names],
+        allow_auto_topic_creation=False,
+        include_topic_authorized_operations=True,
+    )
+    topics: list[Any] = conversation.ask(request).topics
+    return topics
+
+
+def _without_creation(rights: Iterable[Right]) -> list[Right]:
+    return [right for right in rights if right.operation != "CREATE"]
+
+
+def _denied_creation(conversation: Conversation, wanted: Sequence[Right]) -> list[Right]:
+    """Return the right to create the topic, where it is wanted and we do not have it."""
+    creations = [right for right in wanted if right.operation == "CREATE"]
+    return [right for right in creations if _is_creation_denied(conversation, right.name)]
+
+
+def _is_creation_denied(conversation: Conversation, name: str) -> bool:
+    """Ask Kafka to check a creation: nothing is created."""
+    topic = CreateTopicsRequest.CreatableTopic(
+        name=name, num_partitions=1, replication_factor=1, assignments=[], configs=[]
+    )
+    request = CreateTopicsRequest(topics=[topic], timeout_ms=1000, validate_only=True)
+    (answer,) = conversation.ask(request).topics
+    return answer.error_code in (_TOPIC_DENIED, _CLUSTER_DENIED)
+
+
+def _not_held(held: set[int] | None, wanted: Iterable[Right]) -> list[Right]:
+    if held is None:  # an older broker tells nothing
+        return []
+    words = {_OPERATIONS.get(number) for number in held}
+    return [right for right in wanted if right.operation not in words]
+
+
+def _missing_on_groups(
+    opener: Opener, conversation: Conversation, rights: Sequence[Right]
+) -> Iterator[Right | Problem]:
+    for right in rights:
+        if right.resource == "group":
+            held = _held_on_group(opener, conversation, right.name)
+            yield from _not_held(held, [right])
+
+
+def _held_on_group(opener: Opener, conversation: Conversation, group: str) -> set[int] | None:
+    """Return what we may do on a group, nothing where we may not even look, None if unknown."""
+    coordinator = _coordinator(opener, conversation, group)
+    if coordinator is None:
+        return None
+    if coordinator.error_code == _GROUP_DENIED:
+        return set()
+    there = Opener(
+        Address(coordinator.host, coordinator.port), opener.settings, opener.step_s
+    ).open()
+    with there.conversation as asked:
+        request = DescribeGroupsRequest(groups=[group], include_authorized_operations=True)
+        (described,) = asked.ask(request, most=5).groups
+    held: set[int] | None = described.authorized_operations
+    return held
+
+
+def _coordinator(opener: Opener, conversation: Conversation, group: str) -> Any | None:
+    """Ask until the cluster has made up its mind: a first group takes it a moment."""
+    ends_at = time.monotonic() + opener.step_s
+    while time.monotonic() < ends_at:
+        answer = conversation.ask(FindCoordinatorRequest(key=group, key_type=0), most=3)
+        if answer.error_code not in _COORDINATOR_ON_ITS_WAY:
+            return answer
+        time.sleep(_PAUSE_S)
+    return None

@@ -1,0 +1,50 @@
+"""The client's errors as the bus' own. The client's texts may quote records; ours never do."""
+
+from kafka import errors as client
+
+from bus.errors import (
+    BusUnavailableError,
+    PublishError,
+    PublishTimeoutError,
+    RecordRefusedError,
+)
+
+# Answers that a second try of the same record would get again.
+_REFUSALS = (
+    client.MessageSizeTooLargeError,
+    client.RecordListTooLargeError,
+    client.InvalidTopicError,
+    client.InvalidTimestampError,
+    client.UnsupportedForMessageFormatError,
+    client.PolicyViolationError,
+    client.InvalidRecordError,
+)
+
+# The partitions have gone to another member; it will redo what was not committed.
+COMMIT_REFUSALS = (
+    client.CommitFailedError,
+    client.RebalanceInProgressError,
+    client.IllegalGenerationError,
+    client.UnknownMemberIdError,
+    client.FencedInstanceIdError,
+)
+
+
+def publish_error(error: BaseException, topic: str) -> PublishError:
+    """Return what a failed send means for its record."""
+    if isinstance(error, _REFUSALS):
+        return RecordRefusedError(f"Kafka refused a record for {topic}: {reason(error)}")
+    if isinstance(error, client.AuthorizationError):
+        return PublishError(f"no right to write to {topic}: grant it, {reason(error)}")
+    return PublishTimeoutError(f"no acknowledgement for a record on {topic}: {reason(error)}")
+
+
+def unavailable(error: BaseException, doing: str) -> BusUnavailableError:
+    """Return the error for a call that did not come through."""
+    return BusUnavailableError(f"{doing}: {reason(error)}")
+
+
+def reason(error: BaseException) -> str:
+    """Return a client error in a few words."""
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.split())[:200]

@@ -1,0 +1,108 @@
+"""Records handed over and not yet answered for: bounded, and each answered exactly once."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bus.errors import BusClosedError, PublishError, QueueFullError
+from bus.records import Position, Record
+
+Outcome = Position | PublishError
+
+
+@dataclass(slots=True, eq=False)
+class Send:
+    """One record on its way, and who waits for its outcome."""
+
+    record: Record
+    resolve: Callable[[Outcome], None]
+    handed_over_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLimits:
+    """
+    How much may wait for its acknowledgement; the client itself has no limit.
+
+    Both are about a second of full throughput: more would only wait longer while whoever
+    hands over has a spool.
+    """
+
+    records: int = 10_000
+    bytes: int = 64 * 1_048_576
+
+
+class Outbox:
+    """Takes sends from any thread, gives them to the publisher's thread in batches."""
+
+    def __init__(self, limits: OutboxLimits) -> None:
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._empty = threading.Condition(self._lock)
+        self._waiting: list[Send] = []
+        self._unanswered: set[Send] = set()
+        self._bytes = 0
+        self._is_closed = False
+
+    def put(self, send: Send) -> None:
+        """Take a send; raises `QueueFullError` or `BusClosedError`, and then has not taken it."""
+        size = send.record.size
+        with self._lock:
+            if self._is_closed:
+                raise BusClosedError("the publisher is closed")
+            if len(self._unanswered) >= self._limits.records:
+                raise QueueFullError(f"{self._limits.records} records wait for Kafka")
+            # A record larger than the limit must get through an empty outbox.
+            if self._unanswered and self._bytes + size > self._limits.bytes:
+                raise QueueFullError(f"{self._bytes} bytes wait for Kafka")
+            self._unanswered.add(send)
+            self._bytes += size
+            self._waiting.append(send)
+            if len(self._waiting) == 1:
+                self._changed.notify()
+
+    def take(self, timeout_s: float) -> list[Send]:
+        """Return all that came since the last call, waiting for the first one."""
+        with self._lock:
+            if not self._waiting and not self._is_closed:
+                self._changed.wait(timeout_s)
+            taken, self._waiting = self._waiting, []
+            return taken
+
+    def answered(self, send: Send) -> bool:
+        """Make its room free; return False where it had been answered before."""
+        with self._lock:
+            if send not in self._unanswered:
+                return False
+            self._unanswered.discard(send)
+            self._bytes -= send.record.size
+            if not self._unanswered:
+                self._empty.notify_all()
+            return True
+
+    def is_answered(self, send: Send) -> bool:
+        """Tell whether its outcome is known."""
+        with self._lock:
+            return send not in self._unanswered
+
+    def unanswered(self) -> list[Send]:
+        """Return all whose outcome is not known."""
+        with self._lock:
+            return list(self._unanswered)
+
+    def close(self) -> None:
+        """Take nothing more."""
+        with self._lock:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._is_closed
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until all are answered; return whether they are."""
+        with self._lock:
+            return self._empty.wait_for(lambda: not self._unanswered, timeout_s)

@@ -1,0 +1,120 @@
+"""What a record on Kafka says must be in the books."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bus.deadletter import read_dead_letter, value_sha256
+from bus.records import Position, ReceivedRecord
+from consumers.database import plain_text
+from schemas.codec import SchemaError, decode_event, decode_quarantined
+from schemas.deadletter import DeadLetter
+from schemas.event import InferenceEvent, PayloadRef, Quarantined
+from schemas.topics import TopicNames
+
+# The consumer that keeps the books; only its own parking takes a record off the others.
+STORAGE = "storage"
+
+
+class Kind(StrEnum):
+    """Which book a record must be in."""
+
+    EVENT = "event"
+    QUARANTINED = "quarantined"
+    DEAD_LETTER = "dead letter"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    One record, as the books must know it.
+
+    `sha256` is the body's, for dead letters and unreadable records the value's. `dl_keys` are
+    what it may be found by among the dead letters of `parked_by`: a dead letter must be there,
+    any other record may be there instead of in its own book. `body` is an event's inline body.
+    `is_damaged` says that the bytes do not have the hash that the record itself gives them.
+    """
+
+    kind: Kind
+    position: Position
+    event_id: str | None
+    sha256: str
+    dl_keys: tuple[str, ...]
+    parked_by: str = STORAGE
+    ref: PayloadRef | None = None
+    body: bytes | None = field(default=None, repr=False)
+    is_damaged: bool = False
+
+
+def read_claim(record: ReceivedRecord, names: TopicNames) -> Claim:
+    """Return what a record of any stored topic claims; never raises."""
+    try:
+        if record.topic == names.of("deadletter"):
+            return _parked(record)
+        if record.topic == names.of("quarantine"):
+            held = decode_quarantined(record.value or b"", record.headers)
+            return _of_delivery(Kind.QUARANTINED, record, held)
+        return _of_delivery(Kind.EVENT, record, decode_event(record.value or b""))
+    except SchemaError:
+        return _unreadable(record)
+
+
+def dead_letter_keys(
+    event_id: str | None, value_hash: str, body_hash: str | None
+) -> tuple[str, ...]:
+    """Return what a dead letter is known by: the same value, or the same body of one event."""
+    if event_id is None or body_hash is None:
+        return (value_hash,)
+    return (value_hash, f"{event_id} {body_hash}")
+
+
+def _of_delivery(kind: Kind, record: ReceivedRecord, said: InferenceEvent | Quarantined) -> Claim:
+    event_id = plain_text(said.id)
+    digest = value_sha256(record.value)
+    return Claim(
+        kind=kind,
+        position=record.position,
+        event_id=event_id,
+        sha256=said.body_sha256,
+        dl_keys=dead_letter_keys(event_id, digest, said.body_sha256),
+        ref=said.payload_ref,
+        body=said.body if kind is Kind.EVENT else None,
+        is_damaged=said.body is not None and value_sha256(said.body) != said.body_sha256,
+    )
+
+
+def _parked(record: ReceivedRecord) -> Claim:
+    dead = read_dead_letter(record)
+    event_id = None if dead.event_id is None else plain_text(dead.event_id)
+    return Claim(
+        kind=Kind.DEAD_LETTER,
+        position=record.position,
+        event_id=event_id,
+        sha256=dead.value_sha256,
+        dl_keys=dead_letter_keys(event_id, dead.value_sha256, _body_hash(dead)),
+        parked_by=dead.consumer,
+        is_damaged=value_sha256(dead.value) != dead.value_sha256,
+    )
+
+
+def _body_hash(dead: DeadLetter) -> str | None:
+    """Return the hash of the body that a parked record carries, None where none is found."""
+    try:
+        if any(name == "inferbus_body_sha256" for name, _ in dead.headers):
+            return decode_quarantined(dead.value or b"", dead.headers).body_sha256
+        return decode_event(dead.value or b"").body_sha256
+    except SchemaError:
+        return None
+
+
+def _unreadable(record: ReceivedRecord) -> Claim:
+    """Return the claim of a record that storage can only have parked."""
+    event_id = record.header("ce_id")
+    digest = value_sha256(record.value)
+    return Claim(
+        kind=Kind.UNREADABLE,
+        position=record.position,
+        event_id=None if event_id is None else plain_text(event_id),
+        sha256=digest,
+        dl_keys=(digest,),
+    )

@@ -1,0 +1,53 @@
+"""What the commands that ask storage share: where it is, and how a row is shown."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from inferbus.errors import ProblemError, WrongUsageError
+from inferbus.times import parse_since
+from schemas.event import Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from bus.runtime.settings import Settings
+
+
+def read_outcome(text: str) -> Outcome:
+    """Return the outcome of that name; raises `WrongUsageError`."""
+    try:
+        return Outcome(text.strip().lower())
+    except ValueError:
+        names = ", ".join(Outcome)
+        raise WrongUsageError(f"--outcome {text!r} is none of {names}") from None
+
+
+def read_since(text: str | None) -> datetime | None:
+    """Return the moment that `--since` names; raises `WrongUsageError`."""
+    return None if text is None else parse_since(text, datetime.now(UTC))
+
+
+@contextmanager
+def open_storage(settings: "Settings") -> "Iterator[Engine]":
+    """Open the database that storage writes to; raises `ProblemError` where there is none."""
+    from consumers.engines import open_engine, parse_url, sqlite_file
+
+    file = sqlite_file(parse_url(settings.database_url))
+    if file is not None and not file.exists():
+        # Opening would make an empty one, in a place that may only be mistyped.
+        raise ProblemError(f"nothing is stored at {file}: start `inferbus up`, or name --data-dir")
+    engine = open_engine(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def write_raw(body: bytes) -> None:
+    """Write exact bytes to stdout and nothing else."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body)
+    sys.stdout.buffer.flush()

@@ -6,6 +6,7 @@ from threading import Event, Thread
 import structlog
 
 from bus.runtime.health import Check
+from bus.runtime.masking import mask_url
 
 log = structlog.get_logger()
 
@@ -66,7 +67,11 @@ class Loop:
             self._problem = None
 
     def _failed(self, error: Exception) -> None:
-        problem = f"{self.name}: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        problem = f"{self.name}: {type(error).__name__}: {mask_url(_first_line(error))}"
         if problem != self._problem:  # once, not every period of an outage
             log.error("step_failed", loop=self.name, exc_info=error)
         self._problem = problem
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 from bus.protocols import Bus
-from bus.runtime.health import Health
+from bus.runtime.health import Check, Health
 from bus.runtime.metrics import ALERTS
 from bus.runtime.settings import Settings
 from bus.worker import Worker, WorkerPart
@@ -69,7 +69,6 @@ class AlertingService:
         self._loops = self._make_loops(store, notifiers, Outbox(engine, _now))
         self._health.register("alerting_database", self._gate.state)
         for loop in self._loops:
-            self._health.register(loop.name, loop.state)
             loop.start()
         self._worker = self._make_worker(store)
         await self._worker.start()
@@ -102,13 +101,16 @@ class AlertingService:
     def _make_loops(
         self, store: AlertStore, notifiers: Sequence[Notifier], outbox: Outbox
     ) -> list[Loop]:
-        loops = [Loop("alerting_resolve", self._when_ready(_resolve(store)), RESOLVE_EVERY_S)]
-        for notifier in notifiers:
-            delivery = Delivery(notifier, outbox, _now)
-            self._health.register(f"notifier_{notifier.name}", delivery.state)
-            step = self._when_ready(delivery.tell_due)
-            loops.append(Loop(f"alerting_{notifier.name}", step, TELL_EVERY_S))
-        return loops
+        resolving = Loop("alerting_resolve", self._when_ready(_resolve(store)), RESOLVE_EVERY_S)
+        self._health.register(resolving.name, resolving.state)
+        return [resolving, *(self._make_telling(each, outbox) for each in notifiers)]
+
+    def _make_telling(self, notifier: Notifier, outbox: Outbox) -> Loop:
+        delivery = Delivery(notifier, outbox, _now)
+        step = self._when_ready(delivery.tell_due)
+        loop = Loop(f"alerting_{notifier.name}", step, TELL_EVERY_S)
+        self._health.register(loop.name, lambda: _first_problem(loop.state(), delivery.state()))
+        return loop
 
     def _when_ready(self, step: Step) -> Step:
         def guarded(stop: Event) -> None:
@@ -120,6 +122,10 @@ class AlertingService:
     def _wake(self) -> None:
         for loop in self._loops:
             loop.wake()
+
+
+def _first_problem(*checks: Check) -> Check:
+    return next((check for check in checks if check.reason is not None), Check())
 
 
 def _resolve(store: AlertStore) -> Step:

@@ -1,4 +1,4 @@
-"""What every notifier must do. A new notifier joins by its class in CASES."""
+"""What every notifier must do. A new notifier joins by its case in the fixture `case`."""
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -9,6 +9,7 @@ from consumers.alerting.codec import alert_record, decode_alert, encode_alert
 from schemas.alert import Alert, AlertState
 from schemas.codec import SchemaError
 from tests.support.alerting import TOPICS, an_alert
+from tests.support.schemas import validator
 from tests.support.strategies import label_maps, moments, texts
 
 alerts = st.builds(
@@ -31,6 +32,12 @@ alerts = st.builds(
 def test_an_alert_comes_back_as_it_was(alert: Alert) -> None:
     """Whoever reads the topic has exactly what was raised."""
     assert decode_alert(encode_alert(alert)) == alert
+
+
+@given(alerts.filter(lambda alert: alert.dedup_key and alert.rule and alert.severity))
+def test_what_is_published_follows_its_schema(alert: Alert) -> None:
+    """The JSON Schema file is what other programs go by."""
+    validator("alert").validate(orjson.loads(encode_alert(alert)))
 
 
 def test_times_are_written_like_those_of_events() -> None:

@@ -1,14 +1,19 @@
 """Batches to counts: what the worker is told."""
 
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from structlog.testing import capture_logs
 
 from bus.errors import Poison, Transient
 from bus.records import Record
 from consumers.alerting.handler import AlertingHandler
+from consumers.alerting.raising import Raised
+from consumers.alerting.reading import Observed
 from consumers.alerting.schema import CHECK_EVERY_S, SchemaGate
+from consumers.alerting.store import AlertStore
 from consumers.alerting.tables import ALERT_SEEN, ALERTS
 from schemas.event import Outcome
 from tests.support.alerting import (
@@ -86,6 +91,24 @@ def test_a_database_that_fails_is_transient(handler: AlertingHandler, engine: En
         handler.handle(batch(an_event("secret-id")))
 
     assert "secret-id" not in str(verdict.value)
+
+
+class _RefusingStore(AlertStore):
+    """A database that refuses the values themselves, as PostgreSQL can."""
+
+    def record(self, observed: Sequence[Observed]) -> list[Raised]:
+        raise DataError("INSERT", {}, Exception("value out of range"))
+
+
+def test_values_the_database_refuses_are_poison(engine: Engine, clock: Clock) -> None:
+    """Trying again would fail the same way for ever; the worker finds the record and parks it."""
+    store = _RefusingStore(engine, (), (), clock)
+    handler = AlertingHandler(store, TOPICS, _open_gate(), _Wakes())
+
+    with pytest.raises(Poison) as verdict:
+        handler.handle(batch(an_event("r1")))
+
+    assert (verdict.value.reason, verdict.value.detail) == ("unstorable", "value out of range")
 
 
 def test_without_tables_the_batch_waits(engine: Engine, clock: Clock) -> None:

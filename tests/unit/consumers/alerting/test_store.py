@@ -1,5 +1,6 @@
 """Counting and raising: exact whatever the order, the repeats, the restarts and the instances."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -12,13 +13,15 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from consumers.alerting.outbox import Outbox
+from consumers.alerting.reading import Observed
 from consumers.alerting.rules.base import Rule
 from consumers.alerting.rules.failures import Failures
+from consumers.alerting.store import Resolved
 from consumers.alerting.tables import ALERT_COUNTS, ALERT_SEEN, ALERTS, NOTIFICATIONS
 from consumers.alerting.windows import Window
 from consumers.database import open_engine, upgrade
 from schemas.alert import AlertState
-from schemas.event import InferenceEvent, Outcome
+from schemas.event import InferenceEvent, Outcome, Quarantined
 from tests.support.alerting import (
     NOON,
     Clock,
@@ -154,6 +157,49 @@ def test_a_recorded_alert_is_told_once_it_concerns_now(engine: Engine, clock: Cl
     (alert,) = rows(engine, ALERTS)
     assert alert.value == 2.0
     assert [row.state for row in rows(engine, NOTIFICATIONS)] == ["firing"]
+
+
+def test_what_is_told_after_its_end_is_told_to_have_ended(engine: Engine, clock: Clock) -> None:
+    """An alert that was recorded, resolved, then concerned by a late event opens and closes."""
+    long = Failures(window=Window(4 * 3600, 600), threshold=1)
+    clock.move(4 * 3600 + 900)
+    store = a_store(engine, clock, [long])
+    store.record(observed(an_event("old", 0)))
+    store.resolve_due()
+
+    store.record(observed(an_event("late", 4 * 3600 - 10)))
+
+    assert [row.state for row in rows(engine, NOTIFICATIONS)] == ["firing", "resolved"]
+
+
+def test_of_two_instances_one_resolves(engine: Engine, clock: Clock) -> None:
+    """Both find the alert due; the second one finds it done."""
+    store = a_store(engine, clock)
+    (raised,) = store.record(observed(an_event("r1")))
+    clock.move(400)
+    due = Resolved(raised.dedup_key, raised.rule)
+
+    assert [store._resolve(due, clock.now), store._resolve(due, clock.now)] == [True, False]
+
+
+def test_what_is_no_success_is_marked_as_seen(engine: Engine, clock: Clock) -> None:
+    """No rule counts quarantined deliveries yet; a repeat under a later rule is still one."""
+    body = b"not json"
+    held = Quarantined(
+        id="deepinfra:sha256-0:quarantined",
+        provider="deepinfra",
+        reason="not-json",
+        detail="",
+        received_at=NOON,
+        body_sha256=hashlib.sha256(body).hexdigest(),
+        body_bytes=len(body),
+        body=body,
+    )
+
+    a_store(engine, clock).record([Observed(held.id, held.received_at, held)])
+
+    assert [row.event_id for row in rows(engine, ALERT_SEEN)] == [held.id]
+    assert rows(engine, ALERT_COUNTS) == []
 
 
 def test_an_alert_ends_with_its_period(engine: Engine, clock: Clock) -> None:

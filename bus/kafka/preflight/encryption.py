@@ -13,15 +13,14 @@ from bus.runtime.settings import KafkaSettings
 
 # X509_V_ERR_* of OpenSSL
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
-# Alerts by which a server complains of the client's certificate. Java says the first to a
-# client without one, as do servers before TLS 1.3 with the last.
+# Alerts by which a server complains of the client's certificate; Java says the first of them
+# to a client that shows none.
 _ABOUT_OUR_CERTIFICATE = (
     "BAD_CERTIFICATE",
     "CERTIFICATE_REQUIRED",
     "CERTIFICATE_UNKNOWN",
     "CERTIFICATE_EXPIRED",
     "UNKNOWN_CA",
-    "HANDSHAKE_FAILURE",
 )
 
 

@@ -141,9 +141,10 @@ _TLS = (
     ),
     Fault(
         "tls-failed",
-        "{server}: the TLS handshake failed ({why}): bring the broker's TLS versions and ciphers"
-        " together with this machine's",
-        "a broker that speaks TLS 1.1 at most",
+        "{server}: the TLS handshake failed ({why}): let the broker offer TLS 1.2 or newer with"
+        " ciphers this machine has; where it wants a client certificate, set"
+        " INFERBUS_KAFKA__SSL_CERTFILE",
+        "a broker that speaks TLS 1.1 at most, no cipher in common",
     ),
 )
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -12,6 +13,8 @@ log = structlog.get_logger()
 
 # Kubernetes and Docker compose kill 30 and 10 s after SIGTERM; a drain must fit in the former.
 STOP_DEADLINE_S = 20.0
+# Bodies may nest 1,000 levels; Python's default limit of 1,000 counts our own frames too.
+RECURSION_LIMIT = 4000
 
 
 class Part(Protocol):
@@ -61,6 +64,7 @@ class Lifecycle:
 
         Whatever was started is stopped, also where a later part cannot start.
         """
+        sys.setrecursionlimit(max(RECURSION_LIMIT, sys.getrecursionlimit()))
         with self._signals():
             started: list[Part] = []
             try:

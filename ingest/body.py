@@ -1,0 +1,70 @@
+"""Reading a body: while streaming, in bounded time, never more than may be held."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ingest.load import OverloadedError, Share
+from ingest.report import Answer, refused
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """The longest body in bytes, and how long it may take to arrive."""
+
+    max_bytes: int
+    timeout_s: float
+
+
+class BodyRefusedError(Exception):
+    """The body cannot be taken."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason)
+        self.answer: Answer = refused(reason, detail)
+
+
+async def read_body(request: web.Request, limits: BodyLimits, share: Share) -> bytes:
+    """Return the whole body; raises `BodyRefusedError`."""
+    expected = _expected_bytes(request)
+    if expected is not None and expected > limits.max_bytes:
+        raise _too_large(limits)
+    try:
+        share.take(expected or 0)
+        async with asyncio.timeout(limits.timeout_s):
+            return await _collect(request, limits, share)
+    except OverloadedError as error:
+        raise BodyRefusedError("overloaded", str(error)) from error
+    except TimeoutError as error:
+        slow = f"the body did not arrive in {limits.timeout_s:g} s"
+        raise BodyRefusedError("body-timeout", slow) from error
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise BodyRefusedError("disconnected", "the connection ended inside the body") from error
+
+
+def _expected_bytes(request: web.Request) -> int | None:
+    """Return the announced length, None for a chunked body."""
+    if request.content_length is None and not _is_chunked(request):
+        raise BodyRefusedError("length-required", "send Content-Length or a chunked body")
+    return request.content_length
+
+
+def _is_chunked(request: web.Request) -> bool:
+    return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+
+
+async def _collect(request: web.Request, limits: BodyLimits, share: Share) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.content.iter_any():
+        size += len(part)
+        if size > limits.max_bytes:
+            raise _too_large(limits)
+        share.take(max(0, size - share.size))
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(limits: BodyLimits) -> BodyRefusedError:
+    return BodyRefusedError("too-large", f"the body is over {limits.max_bytes} bytes")

@@ -1,0 +1,49 @@
+"""Making a record durable: until something here returns, no delivery is acknowledged."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bus.errors import BusError, PublishTimeoutError
+from bus.protocols import Publisher
+from bus.records import Position, Record
+
+
+class NotDurableError(Exception):
+    """Nothing that survives this process holds the record; the sender must keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What holds the record, and where it lies in Kafka if Kafka is what holds it."""
+
+    by: Literal["kafka", "spool"]
+    position: Position | None
+
+
+class Keeper(Protocol):
+    """Makes records durable."""
+
+    async def keep(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """Return once the record is durable; raises `NotDurableError`."""
+        ...
+
+
+class KafkaKeeper:
+    """Durable is what Kafka has acknowledged within the publish deadline."""
+
+    def __init__(self, publisher: Publisher, deadline_s: float) -> None:
+        self._publisher = publisher
+        self._deadline_s = deadline_s
+
+    async def keep(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`. A late acknowledgement is of no use to the sender: it will retry."""
+        del event_id, body_sha256
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return Kept("kafka", await self._publisher.publish(record))
+        except (TimeoutError, PublishTimeoutError) as error:
+            reason = self._publisher.healthy() or f"no acknowledgement in {self._deadline_s:g} s"
+            raise NotDurableError(f"Kafka: {reason}") from error
+        except BusError as error:
+            raise NotDurableError(f"Kafka: {error}") from error

@@ -8,8 +8,8 @@ from kafka import TopicPartition as ClientPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from bus.errors import BusUnavailableError
 from bus.kafka.errors import unavailable
+from bus.kafka.opening import open_client
 from bus.protocols import TopicConfig, TopicInfo
 from bus.records import TopicPartition
 
@@ -24,7 +24,7 @@ class KafkaAdmin:
     """A connected admin client. Every method raises `BusUnavailableError`."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self._client: Any = _asked("connecting to Kafka", lambda: KafkaAdminClient(**options))
+        self._client = open_client(KafkaAdminClient, options)
 
     def create_topics(self, topics: Sequence[TopicConfig]) -> list[str]:
         """Create the missing ones and wait until they have leaders; return their names."""
@@ -123,7 +123,5 @@ class KafkaAdmin:
 def _asked(doing: str, call: Callable[[], _Answer]) -> _Answer:
     try:
         return call()
-    except KafkaError as error:
+    except (KafkaError, OSError) as error:
         raise unavailable(error, doing) from error
-    except OSError as error:
-        raise BusUnavailableError(f"{doing}: {error}") from error

@@ -34,7 +34,7 @@ class KafkaTuning:
 
 
 # A lone member gets its first record there after half the session timeout.
-EMBEDDED = KafkaTuning(session_timeout_s=6.0)
+EMBEDDED = KafkaTuning(session_timeout_s=4.0)
 
 
 def client_options(settings: KafkaSettings, client: str, tuning: KafkaTuning) -> dict[str, Any]:

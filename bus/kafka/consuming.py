@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 
 from bus.errors import BusUnavailableError
 from bus.kafka.errors import reason, unavailable
+from bus.kafka.opening import open_client
 from bus.records import Position, ReceivedRecord, TopicPartition
 
 log = structlog.get_logger()
@@ -25,10 +26,7 @@ def connect_consumer(options: dict[str, Any], topics: Iterable[str]) -> Any:
     Raises `BusUnavailableError` where it cannot connect or a topic is missing. Metadata that
     arrives only after the first join can stall the client for good, hence before it.
     """
-    try:
-        consumer = KafkaConsumer(**options)
-    except (KafkaError, OSError) as error:
-        raise unavailable(error, "connecting to Kafka") from error
+    consumer = open_client(KafkaConsumer, options)
     try:
         _require(consumer, topics)
     except BaseException:

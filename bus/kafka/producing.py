@@ -9,7 +9,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from bus.errors import PublishError, RecordRefusedError, TopicMissingError
-from bus.kafka.errors import publish_error, reason, unavailable
+from bus.kafka.errors import publish_error, reason
+from bus.kafka.opening import open_client
 from bus.limits import MAX_PUBLISH_BYTES
 from bus.records import Record
 
@@ -90,7 +91,5 @@ class ClientProducer:
 
 def connect_producer(options: dict[str, Any]) -> ClientProducer:
     """Return a connected producer; raises `BusUnavailableError`."""
-    try:
-        return ClientProducer(KafkaProducer(max_request_size=MAX_PUBLISH_BYTES, **options))
-    except (KafkaError, OSError) as error:
-        raise unavailable(error, "connecting to Kafka") from error
+    limit = {"max_request_size": MAX_PUBLISH_BYTES}
+    return ClientProducer(open_client(KafkaProducer, options | limit))

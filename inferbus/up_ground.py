@@ -9,8 +9,8 @@ import structlog
 
 from bus.protocols import Admin, Bus
 from bus.runtime.settings import KafkaSettings, Settings
-from inferbus.parts import port_problem
 from inferbus.errors import ProblemError
+from inferbus.parts import port_problem
 from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class Ground:
         database.upgrade(self.settings.database_url)
 
     def _make_topics(self) -> None:
-        from bus.kafka import KafkaBus
+        from bus.kafka import EMBEDDED, KafkaBus
         from bus.topics import ensure_topics
 
-        self.bus = KafkaBus(self.settings.kafka)
+        self.bus = KafkaBus(self.settings.kafka, EMBEDDED if self.broker else None)
         admin = self.bus.admin()
         try:
             names = TopicNames(self.settings.topics.prefix)

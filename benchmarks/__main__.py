@@ -147,7 +147,12 @@ def show(results: dict[str, dict[str, dict[str, float]]]) -> None:
     """Print the table for people."""
     table = Table("server", "deliveries/s", "÷ bare", "CPU µs/delivery", "CPU ÷ bare")
     for name, numbers in results.items():
-        cells = [f"{n['median']:g} ({n['min']:g} to {n['max']:g})" for n in numbers.values()]
+        cells = [
+            f"{n['median']:.3g} ({n['min']:.3g}-{n['max']:.3g})"
+            if n["max"] < 1000  # noqa: PLR2004 - rates need no digits behind the point
+            else f"{n['median']:.0f} ({n['min']:.0f}-{n['max']:.0f})"
+            for n in numbers.values()
+        ]
         table.add_row(_TITLES[name], *cells)
     console = Console(stderr=True)
     console.print(table)

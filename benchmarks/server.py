@@ -16,17 +16,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
-from bus.devbroker import EmbeddedBroker
-from bus.kafka import KafkaBus
-from bus.topics import ensure_topics
-from ingest.service import IngestService
 from pydantic import SecretStr
 
+from bus.devbroker import EmbeddedBroker
+from bus.kafka import KafkaBus
 from bus.memory import MemoryBus
 from bus.protocols import Bus, Publisher
 from bus.runtime.health import Health
 from bus.runtime.logs import configure_logs
 from bus.runtime.settings import IngestSettings, KafkaSettings, Settings
+from bus.topics import ensure_topics
+from ingest.service import IngestService
 from schemas.callback import mint, parse_keys
 from schemas.topics import TopicNames
 

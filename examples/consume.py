@@ -7,8 +7,14 @@ import sys
 from kafka import KafkaConsumer
 
 topics = ("inference.succeeded", "inference.failed")
-options = {"group_id": "my-service", "auto_offset_reset": "earliest", "enable_auto_commit": False}
-consumer = KafkaConsumer(*topics, bootstrap_servers=sys.argv[1], **options)
+consumer = KafkaConsumer(
+    *topics,
+    bootstrap_servers=sys.argv[1],
+    group_id="my-service",
+    auto_offset_reset="earliest",
+    enable_auto_commit=False,
+    session_timeout_ms=6000,
+)
 seen = set()  # in earnest: a unique column, filled in the transaction that keeps your result
 for record in consumer:
     event_id = dict(record.headers)["ce_id"]

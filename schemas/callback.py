@@ -186,8 +186,9 @@ def _text(value: object) -> str | None:
 
 
 def _writable(text: str) -> str:
-    # JSON may spell a lone surrogate, which no record or table can hold as UTF-8.
-    return text.encode("utf-8", "replace").decode()
+    # JSON may spell a lone surrogate, which no record can hold as UTF-8, and NUL, which
+    # PostgreSQL's text cannot hold: it becomes the visible symbol for it.
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\u2400")
 
 
 def _b64(raw: bytes) -> str:

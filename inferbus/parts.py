@@ -4,6 +4,7 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 
+import structlog
 from aiohttp import web
 
 from bus.protocols import Publisher
@@ -11,6 +12,8 @@ from bus.runtime.health import Check, Health, admin_app
 from bus.runtime.lifecycle import Part
 from inferbus.errors import ProblemError
 from inferbus.urls import local_url
+
+log = structlog.get_logger()
 
 
 class Deferred:
@@ -133,6 +136,31 @@ class Watch:
         while (reason := self._alive()) is None:  # noqa: ASYNC110 - nobody sets an event when a child dies
             await asyncio.sleep(self._EVERY_S)
         self._fail(reason)
+
+
+class Readiness:
+    """A part whose start waits until every check is content, so that ready means ready."""
+
+    name = "readiness"
+    _EVERY_S = 0.02
+
+    def __init__(self, health: Health, patience_s: float = 15.0) -> None:
+        self._health = health
+        self._patience_s = patience_s
+
+    async def start(self) -> None:
+        """Return when ready, or when the patience ends: what fails then is in the log."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                while not self._health.report()[0]:  # noqa: ASYNC110 - checks are state, not events
+                    await asyncio.sleep(self._EVERY_S)
+        except TimeoutError:
+            _, checks = self._health.report()
+            failing = {name: said["reason"] for name, said in checks.items() if said["reason"]}
+            log.warning("not_ready_yet", **failing)
+
+    async def stop(self) -> None:
+        """Do nothing."""
 
 
 async def listening(start: Awaitable[None], host: str, port: int, option: str) -> None:

@@ -19,7 +19,7 @@ from bus.runtime.lifecycle import Lifecycle, Part
 from bus.runtime.settings import Settings
 from inferbus import callback
 from inferbus.keys import ensure_signing_key
-from inferbus.parts import AdminServer, Deferred, Idle, Listening, PublisherPart, Watch
+from inferbus.parts import AdminServer, Deferred, Idle, Listening, PublisherPart, Readiness, Watch
 from inferbus.up_ground import CatchUp, Ground
 from inferbus.up_state import UpFile
 from inferbus.up_view import View
@@ -65,6 +65,7 @@ class Up:
             Deferred("publisher", self._publishing),
             Deferred("ingest", self._ingesting),
             self._admin,
+            Readiness(self._health),
             UpFile(self._settings.data_dir, self.content, self._view.ready),
         ]
 

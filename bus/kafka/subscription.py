@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import structlog
 from kafka import OffsetAndMetadata
 from kafka import TopicPartition as ClientPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.errors import IllegalStateError, KafkaError
+from kafka.errors import AuthorizationError, IllegalStateError, KafkaError
+from kafka.structs import MemberState
 
 from bus.errors import BusClosedError
 from bus.kafka.consuming import (
@@ -45,12 +47,14 @@ class KafkaSubscription:
         topics: Sequence[str],
         stall_check_s: float,
         clock: Callable[[], float] = time.monotonic,
+        explain: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         # Range is the plainest: with cooperative-sticky a second member waits for the first
         # one's next heartbeat, and its code is where the client's open faults are.
         self._options = {**options, "partition_assignment_strategy": [RangePartitionAssignor]}
         self._topics = list(topics)
         self._clock = clock
+        self._explain = explain
         self._guard = StallGuard(stall_check_s)
         self._is_paused = False
         self._next: dict[ClientPartition, int] = {}
@@ -64,6 +68,9 @@ class KafkaSubscription:
         try:
             self._pause_newcomers()
             polled = self._consumer.poll(timeout_ms=timeout_ms)
+        except AuthorizationError as error:
+            with self._explain():
+                raise unavailable(error, "reading") from error
         except IllegalStateError as error:
             raise BusClosedError("the subscription is closed") from error
         except KafkaError as error:
@@ -106,12 +113,13 @@ class KafkaSubscription:
     def lag(self) -> dict[TopicPartition, int]:
         """Return the records beyond those handed over; raises `BusUnavailableError`."""
         held = self._consumer.assignment()
-        ends = {at: self._end(at) for at in held}
-        if any(end is None for end in ends.values()):
+        # Fetches tell the ends of their partitions; a pause has none.
+        if self._is_paused or any(self._end(at) is None for at in held):
             self._fetch_ends()
-            ends = {at: self._end(at) for at in held}
         return {
-            TopicPartition(at.topic, at.partition): max(0, (ends[at] or 0) - self._position(at))
+            TopicPartition(at.topic, at.partition): max(
+                0, (self._end(at) or 0) - self._position(at)
+            )
             for at in held
         }
 
@@ -120,7 +128,8 @@ class KafkaSubscription:
         close_consumer(self._consumer)
 
     def _join(self) -> None:
-        self._consumer = connect_consumer(self._options, self._topics)
+        with self._explain():
+            self._consumer = connect_consumer(self._options, self._topics)
         self._consumer.subscribe(self._topics)
         self._guard.moved(self._clock())
 
@@ -161,7 +170,7 @@ class KafkaSubscription:
         # The client has no public sign of the stall in which the group's leader waits for a
         # join that has long ended; an idle member without partitions looks the same but for
         # this. Read in kafka-python 3.0.12, which is pinned.
-        return bool(self._consumer._coordinator.state.name == "STABLE")  # noqa: SLF001
+        return bool(self._consumer._coordinator.state == MemberState.STABLE)  # noqa: SLF001
 
     def _fetch_ends(self) -> None:
         held = list(self._consumer.assignment())

@@ -13,6 +13,9 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # At DEBUG these print keys, values and raw frames: inference results.
 _NEVER_BELOW_INFO = ("kafka", "aiohttp", "sqlalchemy", "alembic", "asyncio")
 
+# Warns of each step of its own loop above 0.1 s, as on any busy machine.
+_TELLS_ERRORS_ONLY = ("kafka.net.selector",)
+
 
 def configure_logs(
     level: Literal["debug", "info", "warning", "error"] = "info",
@@ -36,9 +39,18 @@ def configure_logs(
 
 
 def _renderer(*, as_json: bool) -> list[structlog.typing.Processor]:
+    # Neither may show local variables, as both do by default: they hold bodies and secrets.
     if not as_json:
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(_dumps)]
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.processors.ExceptionRenderer(tracebacks),
+        structlog.processors.JSONRenderer(_dumps),
+    ]
 
 
 def _dumps(line: Any, **_: Any) -> str:
@@ -71,3 +83,5 @@ def _bridge_standard_library(
     logging.root.setLevel(level)
     for name in _NEVER_BELOW_INFO:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in _TELLS_ERRORS_ONLY:
+        logging.getLogger(name).setLevel(logging.ERROR)

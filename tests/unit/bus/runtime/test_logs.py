@@ -1,0 +1,53 @@
+"""Logs never hold a body or a secret, also when something raises."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+import structlog
+
+from bus.runtime.logs import configure_logs
+
+
+@pytest.fixture(autouse=True)
+def logs_put_back() -> Iterator[None]:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def fails_with(body: str) -> None:
+    """Hold the body in a local variable when it raises."""
+    kept = body
+    raise ValueError(f"a body of {len(kept)} bytes")
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_traceback_shows_no_local_variables(
+    capsys: pytest.CaptureFixture[str], style: Literal["json", "console"]
+) -> None:
+    """They hold inference results, callback URLs and keys."""
+    configure_logs("info", style)
+
+    try:
+        fails_with("hush" * 3)
+    except ValueError:
+        structlog.get_logger().exception("it_failed")
+        logging.getLogger("other").exception("it failed too")
+
+    said = capsys.readouterr().err
+    assert said.count("a body of 12 bytes") >= 2
+    assert "hushhush" not in said
+
+
+def test_a_credential_in_a_url_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+
+    structlog.get_logger().info("seen", url="http://h/webhooks/deepinfra/k1.e30.hush")
+
+    line: dict[str, Any] = json.loads(capsys.readouterr().err)
+    assert line["url"] == "http://h/webhooks/deepinfra/***"

@@ -1,6 +1,7 @@
 """Connections to the database: settings that make a commit durable, errors without secrets."""
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from decimal import Context, Decimal
@@ -103,12 +104,19 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # NORMAL may lose the last commits on a power cut, after their offsets were committed.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.create_function("label_value", 2, _label_value, deterministic=True)
     connection.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type] # typeshed wants int results only
 
 
 def _begin_sqlite(connection: Connection) -> None:
     is_read_only = connection.get_execution_options().get(_READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
+
+
+def _label_value(labels: str, key: str) -> str | None:
+    # SQLite's own JSON paths cannot name every key.
+    value = json.loads(labels).get(key)
+    return value if isinstance(value, str) else None
 
 
 class _ExactSum:

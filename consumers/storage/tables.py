@@ -108,17 +108,16 @@ DEAD_LETTERS = Table(
     Column("value", LargeBinary),
     Column("headers", JSON, nullable=False),
     Column("value_sha256", PlainText, nullable=False),
-    Column("body_sha256", PlainText),
     Column("replayed_at", Moment),
     Index("dead_letters_by_time", "parked_at", "dl_key"),
     Index("dead_letters_by_event", "event_id"),
+    Index("dead_letters_by_value", "value_sha256"),
 )
 """
 Records a consumer parked. `topic`, `partition_no`, `offset_no` say where the record lay before.
 
-`dl_key` is the event id and the hash of its body, or of the whole value where no body could
-be found in it; records without an event id have the hash of the value alone. `headers` is a
-list of [name, value in base64], in order.
+`dl_key` is `<event id>#<value sha256>`, or the value's SHA-256 alone for a record without an
+event id. `headers` is a list of [name, value in base64], in order.
 """
 
 views = MetaData()

@@ -134,8 +134,8 @@ def _dead_letters() -> None:
         sa.Column("value", sa.LargeBinary),
         sa.Column("headers", sa.JSON, nullable=False),
         sa.Column("value_sha256", PlainText, nullable=False),
-        sa.Column("body_sha256", PlainText),
         sa.Column("replayed_at", Moment),
     )
     op.create_index("dead_letters_by_time", "dead_letters", ["parked_at", "dl_key"])
     op.create_index("dead_letters_by_event", "dead_letters", ["event_id"])
+    op.create_index("dead_letters_by_value", "dead_letters", ["value_sha256"])

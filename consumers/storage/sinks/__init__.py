@@ -1,0 +1,1 @@
+"""Where storage writes: one file per sink."""

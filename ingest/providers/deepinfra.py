@@ -87,9 +87,9 @@ PROVIDER = DeepInfra()
 
 def _status(status: Mapping[str, Any]) -> str:
     given = status.get("status")
-    if not isinstance(given, str) or not given.strip():
+    if word(given) is None:
         raise MalformedDelivery("no-status", "inference_status.status is no text")
-    return given
+    return str(given)
 
 
 def _outcome(provider_status: str) -> Outcome:

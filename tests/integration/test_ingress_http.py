@@ -1,0 +1,342 @@
+"""The endpoint over real sockets: every answer, code and reason that is promised."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from prometheus_client import REGISTRY
+
+from bus.memory import MemoryBus
+from bus.records import Position, Record
+from bus.runtime.health import Health
+from bus.runtime.settings import load_settings
+from bus.topics import ensure_topics
+from ingest.report import DeliveryReport
+from ingest.service import IngestService
+from schemas.callback import mint, parse_keys
+from schemas.topics import TopicNames
+
+KEYS = "k1:0123456789abcdef0123456789abcdef"
+BODY = b'{"request_id":"R1","inference_status":{"status":"succeeded"},"text":"hi"}'
+
+
+class GatedPublisher:
+    """Publishes once the gate opens; counts what was handed over."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.published: list[Record] = []
+        self.why: str | None = None
+
+    async def publish(self, record: Record) -> Position:
+        await self.gate.wait()
+        self.published.append(record)
+        return Position(record.topic, 0, len(self.published) - 1)
+
+    def healthy(self) -> str | None:
+        return self.why
+
+
+@dataclass
+class Endpoint:
+    """A running endpoint and what it told."""
+
+    service: IngestService
+    publisher: GatedPublisher
+    reports: list[DeliveryReport]
+    session: ClientSession
+
+    @property
+    def url(self) -> str:
+        return mint(self.service.url, "deepinfra", parse_keys(KEYS)[0], model="m")
+
+    async def send(
+        self, method: str, url: str, body: Any = None, **more: Any
+    ) -> tuple[int, dict[str, Any], Any]:
+        async with self.session.request(method, url, data=body, **more) as answer:
+            content = await answer.json() if method != "HEAD" else {}
+            return answer.status, content, answer.headers
+
+    async def post(self, body: Any = BODY, **more: Any) -> tuple[int, dict[str, Any], Any]:
+        return await self.send("POST", self.url, body, **more)
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+async def endpoint(tmp_path: Path, overrides: dict[str, Any]) -> AsyncIterator[Endpoint]:
+    ingest = {"port": 0, "signing_keys": KEYS, "publish_deadline_s": 0.5, **overrides}
+    settings = load_settings(data_dir=tmp_path, ingest=ingest)
+    publisher, reports = GatedPublisher(), list[DeliveryReport]()
+    service = IngestService(settings, publisher, Health(), observe=reports.append)  # type: ignore[arg-type] # only what ingest uses
+    await service.start()
+    async with ClientSession() as session:
+        yield Endpoint(service, publisher, reports, session)
+    publisher.gate.set()
+    await service.stop()
+
+
+def count(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_the_receipt(endpoint: Endpoint) -> None:
+    """Status, durability, and where each event lies."""
+    status, answer, headers = await endpoint.post()
+
+    assert status == 200
+    assert answer == {
+        "status": "published",
+        "durability": "kafka",
+        "events": [
+            {
+                "event_id": "deepinfra:R1:succeeded",
+                "outcome": "succeeded",
+                "topic": "inference.succeeded",
+                "partition": 0,
+                "offset": 0,
+            }
+        ],
+    }
+    assert "Server" not in headers
+
+
+async def test_a_trailing_slash_is_the_same_place(endpoint: Endpoint) -> None:
+    """Never a redirect: senders take one for a failure."""
+    status, answer, _ = await endpoint.send("POST", endpoint.url + "/", BODY, allow_redirects=False)
+
+    assert (status, answer["status"]) == (200, "published")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize(
+    "path", ["/webhooks/deepinfra", "/webhooks/nobody/x", "/webhooks/deepinfra/"]
+)
+async def test_probes_are_answered_and_publish_nothing(
+    endpoint: Endpoint, method: str, path: str
+) -> None:
+    """One sender is reported to probe before it posts."""
+    status, _, _ = await endpoint.send(method, endpoint.service.url + path)
+
+    assert status == 200
+    assert endpoint.publisher.published == []
+    assert endpoint.reports == []
+
+
+async def test_strangers_all_get_the_same_answer(endpoint: Endpoint) -> None:
+    """Known provider or not, no credential or a wrong one."""
+    paths = ("deepinfra", "deepinfra/wrong", "nobody", "nobody/wrong", "deepinfra/k1.e30.AAAA")
+    answers = [
+        await endpoint.send("POST", f"{endpoint.service.url}/webhooks/{path}", BODY)
+        for path in paths
+    ]
+
+    assert {(401, "unauthenticated")} == {(status, a["reason"]) for status, a, _ in answers}
+    assert len({str(a) for _, a, _ in answers}) == 1
+
+
+async def test_an_unknown_provider_is_told_apart_once_authenticated(endpoint: Endpoint) -> None:
+    """The URL is authentic, the adapter is not there."""
+    url = mint(endpoint.service.url, "nobody", parse_keys(KEYS)[0])
+
+    status, answer, _ = await endpoint.send("POST", url, BODY)
+
+    assert (status, answer["reason"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("path", ["/", "/elsewhere", "/webhooks", "/webhooks/", "/webhooks/a/b/c"])
+async def test_other_paths_are_not_found(endpoint: Endpoint, path: str) -> None:
+    """In JSON too."""
+    status, answer, _ = await endpoint.send("POST", endpoint.service.url + path, BODY)
+
+    assert (status, answer["status"], answer["reason"]) == (404, "refused", "not-found")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_other_methods_are_refused(endpoint: Endpoint, method: str) -> None:
+    """With the methods that are allowed."""
+    status, answer, headers = await endpoint.send(method, endpoint.url)
+
+    assert (status, answer["reason"]) == (405, "method")
+    assert "POST" in headers["Allow"]
+
+
+async def test_what_cannot_be_understood_is_kept(endpoint: Endpoint) -> None:
+    """202, never 4xx: a retry would not help."""
+    status, answer, _ = await endpoint.post(b"[1]")
+
+    assert (status, answer["status"], answer["reason"]) == (202, "quarantined", "not-object")
+    assert answer["events"][0]["outcome"] == "quarantined"
+    assert endpoint.publisher.published[0].value == b"[1]"
+
+
+async def test_compressed_bodies_are_refused(endpoint: Endpoint) -> None:
+    """A small one can unpack to gigabytes."""
+    status, answer, _ = await endpoint.post(
+        gzip.compress(BODY), headers={"Content-Encoding": "gzip"}
+    )
+
+    assert (status, answer["reason"]) == (415, "content-encoding")
+
+
+@pytest.mark.parametrize("overrides", [{"max_body_bytes": 1024}])
+@pytest.mark.parametrize("is_chunked", [True, False])
+async def test_a_body_over_the_limit_is_refused(endpoint: Endpoint, *, is_chunked: bool) -> None:
+    """By its announced length, or where it passes the limit while streaming."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 512
+
+    status, answer, _ = await endpoint.post(pieces() if is_chunked else b"x" * 1025)
+
+    assert (status, answer["reason"]) == (413, "too-large")
+
+
+async def test_a_chunked_body_is_taken(endpoint: Endpoint) -> None:
+    """Some senders stream without a length."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield BODY[:10]
+        yield BODY[10:]
+
+    status, answer, _ = await endpoint.post(pieces())
+
+    assert (status, answer["status"]) == (200, "published")
+
+
+@pytest.mark.parametrize("overrides", [{"body_timeout_s": 0.1}])
+async def test_a_body_that_does_not_arrive_is_refused(endpoint: Endpoint) -> None:
+    """The rest of the body is not waited for."""
+    answer = await raw(endpoint, b"Content-Length: 100\r\n\r\n{")
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"reason":"body-timeout"' in answer
+
+
+async def test_a_post_without_length_is_refused(endpoint: Endpoint) -> None:
+    """Neither Content-Length nor chunks: there is no telling where it ends."""
+    answer = await raw(endpoint, b"\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 411 ")
+
+
+async def raw(endpoint: Endpoint, rest: bytes) -> bytes:
+    """Send a request's head by hand and return what comes back."""
+    host, port = endpoint.service.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    path = endpoint.url.removeprefix(endpoint.service.url).encode()
+    writer.write(b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b" % (path, rest))
+    answer = await asyncio.wait_for(reader.read(65536), 5)
+    writer.close()
+    return answer
+
+
+async def test_without_acknowledgement_the_sender_keeps_it(endpoint: Endpoint) -> None:
+    """503 with Retry-After after the publish deadline, never 2xx."""
+    endpoint.publisher.gate.clear()
+
+    status, answer, headers = await endpoint.post()
+
+    assert (status, answer["reason"]) == (503, "not-durable")
+    assert int(headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("overrides", [{"max_inflight": 1, "publish_deadline_s": 5}])
+async def test_too_many_at_once_are_refused(endpoint: Endpoint) -> None:
+    """The one in flight is finished, the next is told to come again."""
+    endpoint.publisher.gate.clear()
+    first = asyncio.create_task(endpoint.post())
+    while count("inferbus_inflight") < 1:  # noqa: ASYNC110 - a metric has no event to wait for
+        await asyncio.sleep(0.01)
+    status, answer, headers = await endpoint.post()
+    endpoint.publisher.gate.set()
+
+    assert (status, answer["reason"], "Retry-After" in headers) == (503, "overloaded", True)
+    assert (await first)[0] == 200
+
+
+@pytest.mark.parametrize("overrides", [{"publish_deadline_s": 5}])
+async def test_a_sender_that_hangs_up_changes_nothing(endpoint: Endpoint) -> None:
+    """Once read, a delivery is published and counted though nobody waits."""
+    endpoint.publisher.gate.clear()
+    impatient = asyncio.create_task(endpoint.post())
+    while count("inferbus_inflight") < 1:  # noqa: ASYNC110 - a metric has no event to wait for
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    impatient.cancel()
+    endpoint.publisher.gate.set()
+    while not endpoint.reports:  # noqa: ASYNC110 - the report comes from a callback
+        await asyncio.sleep(0.01)
+
+    assert len(endpoint.publisher.published) == 1
+    assert endpoint.reports[0].status == "published"
+
+
+async def test_each_delivery_is_counted_once(endpoint: Endpoint) -> None:
+    """Received equals the sum of the answers, whatever they were."""
+    received = count("inferbus_deliveries_received_total")
+    answered = _answered()
+    await endpoint.post()
+    await endpoint.post()
+    await endpoint.post(b"x")
+    await endpoint.send("POST", endpoint.service.url + "/webhooks/deepinfra/x", BODY)
+    await endpoint.send("POST", endpoint.service.url + "/elsewhere", BODY)
+
+    assert count("inferbus_deliveries_received_total") - received == 4
+    assert _answered() - answered == 4
+    assert count("inferbus_inflight") == 0
+    assert count("inferbus_inflight_bytes") == 0
+
+
+def _answered() -> float:
+    statuses = ("published", "duplicate", "spooled", "quarantined", "refused")
+    return sum(
+        count("inferbus_deliveries_total", provider=provider, status=status)
+        for provider in ("deepinfra", "unknown")
+        for status in statuses
+    )
+
+
+async def test_the_credential_is_nowhere(
+    endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in the record nor in the log."""
+    url = endpoint.url
+    await endpoint.send("POST", url, BODY)
+
+    mac = url.rsplit(".", 1)[1]
+    record = endpoint.publisher.published[0]
+    assert mac.encode() not in (record.value or b"") + repr(record.headers).encode()
+    captured = capsys.readouterr()
+    assert mac not in captured.out + captured.err
+
+
+async def test_the_line_runs_on_the_bus(tmp_path: Path) -> None:
+    """The twin of the bus behind the endpoint: the record lies where the receipt says."""
+    bus = MemoryBus()
+    settings = load_settings(data_dir=tmp_path, ingest={"port": 0, "signing_keys": KEYS})
+    ensure_topics(bus.admin(), TopicNames(), settings.topics)
+    publisher = bus.publisher("test")
+    service = IngestService(settings, publisher, Health())
+    await service.start()
+    async with ClientSession() as session:
+        url = mint(service.url, "deepinfra", parse_keys(KEYS)[0])
+        async with session.post(url, data=BODY) as answer:
+            receipt = (await answer.json())["events"][0]
+    await service.stop()
+    publisher.close()
+
+    records = bus.read([receipt["topic"]]).poll(1)
+    assert [(receipt["partition"], receipt["offset"])] == [
+        (record.position.partition, record.position.offset) for record in records
+    ]

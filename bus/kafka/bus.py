@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal
 
 from bus.kafka.admin import KafkaAdmin
@@ -13,7 +14,8 @@ from bus.kafka.connection import (
     group_options,
     producer_options,
 )
-from bus.kafka.producing import connect_producer
+from bus.kafka.preflight import Diagnosis, Right, explained, first_obstacle
+from bus.kafka.producing import ClientProducer, connect_producer
 from bus.kafka.publisher import KafkaPublisher
 from bus.kafka.reader import KafkaReader
 from bus.kafka.subscription import KafkaSubscription
@@ -31,13 +33,24 @@ class KafkaBus:
     def publisher(self, client: str) -> KafkaPublisher:
         """Return at once; the publisher connects in its own thread, as often as it must."""
         options = producer_options(self._settings, _client_id(client), self._tuning)
-        return KafkaPublisher(lambda: connect_producer(options), self._tuning.delivery_timeout_s)
+
+        def connect() -> ClientProducer:
+            with explained(self._settings):
+                return connect_producer(options)
+
+        diagnosis = Diagnosis(lambda: first_obstacle(self._settings))
+        return KafkaPublisher(connect, self._tuning.delivery_timeout_s, diagnose=diagnosis.reason)
 
     def subscribe(self, group: str, topics: Sequence[str], client: str) -> KafkaSubscription:
         """Join a group; raises `BusUnavailableError`, also where a topic is missing."""
         options = consumer_options(self._settings, _client_id(client), self._tuning)
         options |= group_options(group, self._tuning)
-        return KafkaSubscription(options, topics, self._tuning.stall_check_s)
+        rights = [*_reading(topics), Right("group", group, "READ")]
+
+        def explain() -> AbstractContextManager[None]:
+            return explained(self._settings, rights)
+
+        return KafkaSubscription(options, topics, self._tuning.stall_check_s, explain=explain)
 
     def read(
         self,
@@ -46,11 +59,17 @@ class KafkaBus:
     ) -> KafkaReader:
         """Read without a group; raises `BusUnavailableError`, also where a topic is missing."""
         options = consumer_options(self._settings, _client_id("reader"), self._tuning)
-        return KafkaReader(options, topics, start)
+        with explained(self._settings, _reading(topics)):
+            return KafkaReader(options, topics, start)
 
     def admin(self) -> KafkaAdmin:
         """Return a connected admin client; raises `BusUnavailableError`."""
-        return KafkaAdmin(client_options(self._settings, _client_id("admin"), self._tuning))
+        with explained(self._settings):
+            return KafkaAdmin(client_options(self._settings, _client_id("admin"), self._tuning))
+
+
+def _reading(topics: Sequence[str]) -> list[Right]:
+    return [Right("topic", name, "READ") for name in topics]
 
 
 def _client_id(client: str) -> str:

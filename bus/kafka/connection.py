@@ -106,7 +106,8 @@ def _tls_options(settings: KafkaSettings) -> dict[str, Any]:
         "ssl_cafile": _path(settings.ssl_cafile),
         "ssl_certfile": _path(settings.ssl_certfile),
         "ssl_keyfile": _path(settings.ssl_keyfile),
-        "ssl_password": password.get_secret_value() if password else None,
+        # With None, an encrypted key would make OpenSSL ask the terminal, and wait.
+        "ssl_password": password.get_secret_value() if password else "",
     }
 
 

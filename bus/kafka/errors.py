@@ -8,6 +8,8 @@ from bus.errors import (
     PublishTimeoutError,
     RecordRefusedError,
 )
+from bus.kafka.preflight.access import right_missing
+from bus.kafka.preflight.rights import Right
 
 # Answers that a second try of the same record would get again.
 _REFUSALS = (
@@ -35,7 +37,7 @@ def publish_error(error: BaseException, topic: str) -> PublishError:
     if isinstance(error, _REFUSALS):
         return RecordRefusedError(f"Kafka refused a record for {topic}: {reason(error)}")
     if isinstance(error, client.AuthorizationError):
-        return PublishError(f"no right to write to {topic}: grant it, {reason(error)}")
+        return PublishError(right_missing(Right("topic", topic, "WRITE")).message)
     return PublishTimeoutError(f"no acknowledgement for a record on {topic}: {reason(error)}")
 
 

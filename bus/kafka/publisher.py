@@ -51,8 +51,10 @@ class KafkaPublisher:
         delivery_timeout_s: float,
         limits: OutboxLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        diagnose: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._connect = connect
+        self._diagnose = diagnose
         self._delivery_timeout_s = delivery_timeout_s
         self._clock = clock
         self._watchdog = Watchdog(delivery_timeout_s)
@@ -92,7 +94,9 @@ class KafkaPublisher:
             return "the publisher is closed"
         line = self._line
         if line is not None and (silent_s := line.silent_s()) > _SILENCE_S:
-            return f"Kafka has acknowledged nothing for {silent_s:.0f} s"
+            return self._diagnose() or f"Kafka has acknowledged nothing for {silent_s:.0f} s"
+        if line is None and self._problem is not None:
+            return self._diagnose() or self._problem
         return self._problem
 
     def close(self, timeout_s: float = 10.0) -> None:

@@ -30,29 +30,32 @@ def check_access(
     Return a problem for each topic that is missing and each right that we do not have.
 
     Nothing is written or created. Blocking. Where Kafka cannot be reached, its problem is
-    the only one. Brokers before 2.3 do not tell rights; those count as given.
+    the only one. Where a broker does not tell rights (Kafka before 2.3), they count as given.
     """
 
     def ask(opener: Opener, conversation: Conversation) -> list[Problem]:
-        user = settings.sasl_username or "<our principal>"
+        user = settings.sasl_username
         of_topics = [right for right in rights if right.resource == "topic"]
         missing = [
             *_missing_on_topics(conversation, of_topics),
             *_missing_on_groups(opener, conversation, rights),
         ]
-        return [found if isinstance(found, Problem) else _denied(found, user) for found in missing]
+        return [
+            found if isinstance(found, Problem) else right_missing(found, user) for found in missing
+        ]
 
     return asking(settings, timeout_s, ask)
 
 
-def _denied(right: Right, user: str) -> Problem:
+def right_missing(right: Right, user: str | None = None) -> Problem:
+    """Return the problem of a right that we do not have; `user` None is named by the broker."""
     return problem(
         "right-missing",
         operation=right.operation,
         resource=right.resource,
         name=right.name,
         flag=right.flag,
-        user=user,
+        user=user or "<our principal>",
     )
 
 
@@ -110,9 +113,10 @@ def _is_creation_denied(conversation: Conversation, name: str) -> bool:
 
 
 def _not_held(held: set[int] | None, wanted: Iterable[Right]) -> list[Right]:
-    if held is None:  # an older broker tells nothing
+    words = {_OPERATIONS[number] for number in held or () if number in _OPERATIONS}
+    if not words:
+        # Who may look may at least DESCRIBE: a broker that says "nothing" does not tell rights.
         return []
-    words = {_OPERATIONS.get(number) for number in held}
     return [right for right in wanted if right.operation not in words]
 
 
@@ -121,17 +125,14 @@ def _missing_on_groups(
 ) -> Iterator[Right | Problem]:
     for right in rights:
         if right.resource == "group":
-            held = _held_on_group(opener, conversation, right.name)
-            yield from _not_held(held, [right])
+            coordinator = _coordinator(opener, conversation, right.name)
+            if coordinator is not None and coordinator.error_code == _GROUP_DENIED:
+                yield right
+            elif coordinator is not None and coordinator.error_code == 0:
+                yield from _not_held(_held_on_group(opener, coordinator, right.name), [right])
 
 
-def _held_on_group(opener: Opener, conversation: Conversation, group: str) -> set[int] | None:
-    """Return what we may do on a group, nothing where we may not even look, None if unknown."""
-    coordinator = _coordinator(opener, conversation, group)
-    if coordinator is None:
-        return None
-    if coordinator.error_code == _GROUP_DENIED:
-        return set()
+def _held_on_group(opener: Opener, coordinator: Any, group: str) -> set[int] | None:
     there = Opener(
         Address(coordinator.host, coordinator.port), opener.settings, opener.step_s
     ).open()

@@ -1,0 +1,89 @@
+"""The storage service: one worker that writes what Kafka holds to the database."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import Engine
+
+from bus.blobs import open_blobs
+from bus.protocols import Bus
+from bus.runtime.health import Health
+from bus.runtime.settings import Settings
+from bus.worker import Worker, WorkerPart
+from consumers.database import check, open_engine
+from consumers.gate import CHECK_EVERY_S, SchemaGate
+from consumers.storage.handler import CONSUMER, StorageHandler
+from consumers.storage.sinks.sql import SqlSink
+from schemas.topics import TopicNames
+
+log = structlog.get_logger()
+
+
+class StorageService:
+    """
+    Reads every topic but alerts in a group of its own and stores what they hold.
+
+    Never makes tables: until `inferbus db upgrade` or `up` has, it waits and says so in its
+    health.
+    """
+
+    name = CONSUMER
+
+    def __init__(
+        self, settings: Settings, bus: Bus, health: Health, fail: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._health = health
+        self._fail = fail
+        self._engine: Engine | None = None
+        self._gate = SchemaGate(lambda: check(settings.database_url))
+        self._waiting: asyncio.Task[None] | None = None
+        self._worker: WorkerPart | None = None
+
+    async def start(self) -> None:
+        """
+        Return once the worker's thread runs; Kafka and the database may still be away.
+
+        Raises `SettingsError` and `BlobStoreError` for URLs that cannot be used.
+        """
+        blobs = open_blobs(self._settings.blobs_url)
+        self._engine = open_engine(self._settings.database_url)
+        topics = TopicNames(self._settings.topics.prefix)
+        handler = StorageHandler(SqlSink(self._engine), topics, blobs, self._gate)
+        worker = self._make_worker(handler, topics)
+        self._health.register(CONSUMER, worker.state)
+        self._health.register("storage_database", self._gate.state)
+        self._health.register("storage_blobs", handler.blobs)
+        problem = await asyncio.to_thread(self._gate.problem)
+        if problem is not None:
+            log.warning("database_not_ready", reason=problem)
+            self._waiting = asyncio.create_task(self._wait_for_tables())
+        self._worker = WorkerPart(worker, self._fail)
+        await self._worker.start()
+
+    async def stop(self) -> None:
+        """Settle the batch in hand, then close."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._worker is not None:
+            await self._worker.stop()
+        if self._engine is not None:
+            self._engine.dispose()
+
+    async def _wait_for_tables(self) -> None:
+        # The worker asks only when a record comes; health must tell before.
+        while await asyncio.to_thread(self._gate.problem) is not None:
+            await asyncio.sleep(CHECK_EVERY_S)
+        log.info("database_ready")
+
+    def _make_worker(self, handler: StorageHandler, topics: TopicNames) -> Worker:
+        return Worker(
+            CONSUMER,
+            self._bus,
+            f"{self._settings.kafka.group_prefix}-{CONSUMER}",
+            topics.stored,
+            handler,
+            dead_letter_topic=topics.of("deadletter"),
+        )

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up test lint types fmt bench lock clean
+.PHONY: help install install-dev up test test-stack lint types fmt bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,9 @@ up: $(VENV)/.runtime ## broker, ingest, storage and alerting in one go
 
 test: $(VENV)/.dev ## every test this machine can run
 	@scripts/test $(ARGS)
+
+test-stack: $(VENV)/.dev ## the system tests on the compose stack only
+	@scripts/test tests/system/stack $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, import rules, known vulnerabilities, licences
 	$(BIN)/ruff check .
@@ -38,6 +41,7 @@ bench: $(VENV)/.dev ## short benchmarks, ratios against bare aiohttp
 lock: $(VENV)/.dev ## write both lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q tests/system/stack/requirements.in -c requirements-dev.lock -o tests/system/stack/requirements.lock
 
 clean: ## remove what the targets built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -204,6 +204,7 @@ class Worker:
                     self._stop.wait(left_s)
                 else:
                     subscription.poll(self._options.poll_s)
+                    self._report_lag(subscription)
         finally:
             subscription.resume()
 

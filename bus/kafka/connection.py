@@ -17,7 +17,7 @@ _KEEP_ALIVE = [
 
 @dataclass(frozen=True, slots=True)
 class KafkaTuning:
-    """Time limits, in seconds, with their reasons."""
+    """Limits of time, in seconds, and of size, with their reasons."""
 
     # Waiting for a first answer, in constructors. They are retried, so shorter than Kafka's 30.
     bootstrap_timeout_s: float = 5.0
@@ -31,10 +31,13 @@ class KafkaTuning:
     max_poll_interval_s: float = 300.0
     # After so long without a record the consumer checks whether it has stalled.
     stall_check_s: float = 10.0
+    # Enough for a hundred events of a kilobyte; larger records go alone anyway.
+    batch_bytes: int = 131_072
 
 
-# A lone member gets its first record there after half the session timeout.
-EMBEDDED = KafkaTuning(session_timeout_s=4.0)
+# On the embedded broker a lone member gets its first record after half the session timeout,
+# and a partition's end offset counts its last batch as one record, so batches hold just one.
+EMBEDDED = KafkaTuning(session_timeout_s=4.0, batch_bytes=0)
 
 
 def client_options(settings: KafkaSettings, client: str, tuning: KafkaTuning) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def producer_options(settings: KafkaSettings, client: str, tuning: KafkaTuning) 
         "delivery_timeout_ms": _ms(tuning.delivery_timeout_s),
         # While one request is in flight the next batch gathers; lingering only adds latency.
         "linger_ms": 0,
-        "batch_size": 131_072,
+        "batch_size": tuning.batch_bytes,
         # How long send() may block where a topic is unknown.
         "max_block_ms": 1000,
         "allow_auto_create_topics": False,

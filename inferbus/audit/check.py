@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from bus.records import NextOffsets
+from consumers.storage.queries import Known
 from inferbus.audit.claims import Claim
 from inferbus.audit.compare import (
-    Books,
     Difference,
     Verdict,
     damaged,
@@ -28,7 +28,7 @@ MAX_RECHECKED = 10_000
 class Ledger(Protocol):
     """What storage keeps, as the audit asks for it."""
 
-    def books(self, claims: Sequence[Claim]) -> Books:
+    def books(self, claims: Sequence[Claim]) -> Known:
         """Look the ids of these claims up."""
         ...
 
@@ -107,7 +107,7 @@ class Check:
         """Whether anything awaits the second look."""
         return bool(self._missing)
 
-    def _judge(self, claim: Claim, books: Books) -> None:
+    def _judge(self, claim: Claim, books: Known) -> None:
         verdict = judge(claim, books)
         if verdict is Verdict.BALANCED:
             self._count_balanced(claim, books)
@@ -126,7 +126,7 @@ class Check:
         else:
             self.add(missing(claim))
 
-    def _count_balanced(self, claim: Claim, books: Books) -> None:
+    def _count_balanced(self, claim: Claim, books: Known) -> None:
         self.balanced += 1
         self._seen.add(hash(entry(claim, books)))
 

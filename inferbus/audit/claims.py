@@ -7,7 +7,6 @@ from bus.deadletter import read_dead_letter, value_sha256
 from bus.records import Position, ReceivedRecord
 from consumers.database import plain_text
 from schemas.codec import SchemaError, decode_event, decode_quarantined
-from schemas.deadletter import DeadLetter
 from schemas.event import InferenceEvent, PayloadRef, Quarantined
 from schemas.topics import TopicNames
 
@@ -29,17 +28,18 @@ class Claim:
     """
     One record, as the books must know it.
 
-    `sha256` is the body's, for dead letters and unreadable records the value's. `dl_keys` are
-    what it may be found by among the dead letters of `parked_by`: a dead letter must be there,
-    any other record may be there instead of in its own book. `body` is an event's inline body.
-    `is_damaged` says that the bytes do not have the hash that the record itself gives them.
+    `sha256` is the body's, for dead letters and unreadable records the value's. By its
+    `value_sha256` a record is found among the dead letters of `parked_by`: a dead letter must
+    be there, any other record may be there instead of in its own book. `body` is an event's
+    inline body. `is_damaged` says that the bytes do not have the hash that the record itself
+    gives them.
     """
 
     kind: Kind
     position: Position
     event_id: str | None
     sha256: str
-    dl_keys: tuple[str, ...]
+    value_sha256: str
     parked_by: str = STORAGE
     ref: PayloadRef | None = None
     body: bytes | None = field(default=None, repr=False)
@@ -59,24 +59,13 @@ def read_claim(record: ReceivedRecord, names: TopicNames) -> Claim:
         return _unreadable(record)
 
 
-def dead_letter_keys(
-    event_id: str | None, value_hash: str, body_hash: str | None
-) -> tuple[str, ...]:
-    """Return what a dead letter is known by: the same value, or the same body of one event."""
-    if event_id is None or body_hash is None:
-        return (value_hash,)
-    return (value_hash, f"{event_id} {body_hash}")
-
-
 def _of_delivery(kind: Kind, record: ReceivedRecord, said: InferenceEvent | Quarantined) -> Claim:
-    event_id = plain_text(said.id)
-    digest = value_sha256(record.value)
     return Claim(
         kind=kind,
         position=record.position,
-        event_id=event_id,
+        event_id=plain_text(said.id),
         sha256=said.body_sha256,
-        dl_keys=dead_letter_keys(event_id, digest, said.body_sha256),
+        value_sha256=value_sha256(record.value),
         ref=said.payload_ref,
         body=said.body if kind is Kind.EVENT else None,
         is_damaged=said.body is not None and value_sha256(said.body) != said.body_sha256,
@@ -85,36 +74,24 @@ def _of_delivery(kind: Kind, record: ReceivedRecord, said: InferenceEvent | Quar
 
 def _parked(record: ReceivedRecord) -> Claim:
     dead = read_dead_letter(record)
-    event_id = None if dead.event_id is None else plain_text(dead.event_id)
     return Claim(
         kind=Kind.DEAD_LETTER,
         position=record.position,
-        event_id=event_id,
+        event_id=dead.event_id,
         sha256=dead.value_sha256,
-        dl_keys=dead_letter_keys(event_id, dead.value_sha256, _body_hash(dead)),
+        value_sha256=dead.value_sha256,
         parked_by=dead.consumer,
         is_damaged=value_sha256(dead.value) != dead.value_sha256,
     )
 
 
-def _body_hash(dead: DeadLetter) -> str | None:
-    """Return the hash of the body that a parked record carries, None where none is found."""
-    try:
-        if any(name == "inferbus_body_sha256" for name, _ in dead.headers):
-            return decode_quarantined(dead.value or b"", dead.headers).body_sha256
-        return decode_event(dead.value or b"").body_sha256
-    except SchemaError:
-        return None
-
-
 def _unreadable(record: ReceivedRecord) -> Claim:
     """Return the claim of a record that storage can only have parked."""
-    event_id = record.header("ce_id")
     digest = value_sha256(record.value)
     return Claim(
         kind=Kind.UNREADABLE,
         position=record.position,
-        event_id=None if event_id is None else plain_text(event_id),
+        event_id=record.header("ce_id"),
         sha256=digest,
-        dl_keys=(digest,),
+        value_sha256=digest,
     )

@@ -1,10 +1,10 @@
 """The comparison itself: claims against books, without any input or output."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from bus.records import NextOffsets, Position
+from consumers.storage.queries import Known
 from inferbus.audit.claims import Claim, Kind
 
 
@@ -17,21 +17,6 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """
-    What is stored under the ids of some claims.
-
-    `events` and `quarantine`: event id -> body SHA-256. `conflicts`: (event id, body SHA-256).
-    `parked`: (consumer, key), of each key a dead letter is known by.
-    """
-
-    events: Mapping[str, str] = field(default_factory=dict)
-    conflicts: frozenset[tuple[str, str]] = frozenset()
-    quarantine: Mapping[str, str] = field(default_factory=dict)
-    parked: frozenset[tuple[str, str]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """One place where the books do not agree; `what` is one of a few fixed words."""
 
@@ -41,14 +26,14 @@ class Difference:
     position: Position | None = None
 
 
-def judge(claim: Claim, books: Books) -> Verdict:
+def judge(claim: Claim, books: Known) -> Verdict:
     """
     Look one claim up.
 
     Doubtful: the event is stored with other bytes and no conflict is. That is right only
     where both bodies have equal content.
     """
-    if any((claim.parked_by, key) in books.parked for key in claim.dl_keys):
+    if (claim.parked_by, claim.value_sha256) in books.parked:
         return Verdict.BALANCED
     if claim.kind is Kind.EVENT:
         return _judge_event(claim, books)
@@ -59,7 +44,7 @@ def judge(claim: Claim, books: Books) -> Verdict:
     return Verdict.BALANCED if is_kept else Verdict.MISSING
 
 
-def _judge_event(claim: Claim, books: Books) -> Verdict:
+def _judge_event(claim: Claim, books: Known) -> Verdict:
     stored = books.events.get(claim.event_id or "")
     if stored is None:
         return Verdict.MISSING
@@ -68,10 +53,10 @@ def _judge_event(claim: Claim, books: Books) -> Verdict:
     return Verdict.DOUBTFUL
 
 
-def entry(claim: Claim, books: Books) -> tuple[str, ...]:
+def entry(claim: Claim, books: Known) -> tuple[str, ...]:
     """Return which entry of the books a balanced claim has led to."""
-    if any((claim.parked_by, key) in books.parked for key in claim.dl_keys):
-        return ("dead_letters", claim.parked_by, claim.dl_keys[-1])
+    if (claim.parked_by, claim.value_sha256) in books.parked:
+        return ("dead_letters", claim.parked_by, claim.value_sha256)
     event_id = claim.event_id or ""
     if claim.kind is Kind.QUARANTINED:
         return ("quarantine", event_id)

@@ -1,17 +1,13 @@
 """Storage's tables, as the audit asks for them."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, select
+from sqlalchemy import Engine
 
 from bus.deadletter import value_sha256
-from consumers.database import reading
 from consumers.storage import queries
 from consumers.storage.content import is_same_content
-from consumers.storage.tables import DEAD_LETTERS
-from inferbus.audit.claims import Claim, dead_letter_keys
-from inferbus.audit.compare import Books
+from inferbus.audit.claims import Claim
 
 
 class StoredLedger:
@@ -20,18 +16,10 @@ class StoredLedger:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def books(self, claims: Sequence[Claim]) -> Books:
-        """Return what is stored under the claims' ids; batches are some hundred claims."""
-        ids = sorted({claim.event_id for claim in claims if claim.event_id is not None})
-        values = sorted({claim.sha256 for claim in claims if claim.event_id is None})
-        found = queries.known(self._engine, ids)
-        columns = DEAD_LETTERS.c
-        with reading(self._engine) as connection:
-            parked = {
-                *_parked(connection, columns.event_id.in_(ids)),
-                *(_parked(connection, columns.value_sha256.in_(values)) if values else ()),
-            }
-        return Books(found.events, found.conflicts, found.quarantine, frozenset(parked))
+    def books(self, claims: Sequence[Claim]) -> queries.Known:
+        """Return what is stored under the claims' ids and values."""
+        ids = {claim.event_id for claim in claims if claim.event_id is not None}
+        return queries.known(self._engine, ids, {claim.value_sha256 for claim in claims})
 
     def has_equal_content(self, claim: Claim) -> bool:
         """
@@ -44,14 +32,3 @@ class StoredLedger:
             return False
         is_sound = value_sha256(stored.inline) == stored.body_sha256
         return is_sound and is_same_content(stored.inline, claim.body)
-
-
-def _parked(connection: Connection, where: ColumnElement[bool]) -> Iterator[tuple[str, str]]:
-    columns: tuple[Any, ...] = tuple(
-        DEAD_LETTERS.c[name] for name in ("consumer", "event_id", "value_sha256", "body_sha256")
-    )
-    for consumer, event_id, value_hash, body_hash in connection.execute(
-        select(*columns).where(where)
-    ):
-        for key in dead_letter_keys(event_id, value_hash, body_hash):
-            yield consumer, key

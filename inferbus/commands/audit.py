@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.blobs import open_blobs
-
 from bus.kafka import KafkaBus
 from inferbus.audit.account import Account, Listener, Subject, take_account
 from inferbus.audit.processes import Deliveries, read_metrics, unbalanced

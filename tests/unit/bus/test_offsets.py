@@ -14,9 +14,9 @@ def at(*offsets: int, partition: int = 0) -> list[Position]:
     return [Position("t", partition, offset) for offset in offsets]
 
 
-@given(st.sets(st.integers(0, 200), min_size=1), st.randoms(), st.data())
+@given(st.sets(st.integers(0, 200), min_size=1), st.data())
 def test_any_order_of_settling_commits_the_settled_run(
-    offsets: set[int], random: object, data: st.DataObject
+    offsets: set[int], data: st.DataObject
 ) -> None:
     """Gaps in the offsets themselves (compaction, transactions) are no gaps in settling."""
     tracker = OffsetTracker()

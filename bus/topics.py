@@ -1,5 +1,7 @@
 """Making the topics of the register, and checking those that are there."""
 
+from bus.errors import BusUnavailableError
+from bus.kafka.preflight.verdicts import problem
 from bus.limits import MAX_PUBLISH_BYTES
 from bus.protocols import Admin, TopicConfig, TopicInfo
 from bus.runtime.settings import TopicSettings
@@ -9,7 +11,7 @@ from schemas.topics import HOUR_MS, TopicNames
 _REPLICAS = 3
 _IN_SYNC = 2
 # Kafka's default for `max.message.bytes`; the register's records are made to fit it.
-_KAFKA_MAX_MESSAGE_BYTES = 1_048_588
+KAFKA_MAX_MESSAGE_BYTES = 1_048_588
 
 
 def ensure_topics(admin: Admin, names: TopicNames, settings: TopicSettings) -> list[str]:
@@ -19,7 +21,10 @@ def ensure_topics(admin: Admin, names: TopicNames, settings: TopicSettings) -> l
     What is there is left as it is; `check_topics` says where it differs. Raises
     `BusUnavailableError`.
     """
-    replicas = settings.replication_factor or wanted_replicas(admin.brokers())
+    brokers = admin.brokers()
+    replicas = settings.replication_factor or wanted_replicas(brokers)
+    if replicas is not None and replicas > brokers:
+        raise BusUnavailableError(problem("brokers-few", wanted=replicas, count=brokers).message)
     wanted = [
         TopicConfig(name, settings.partitions, replicas, _topic_settings(settings, replicas))
         for name in names.all
@@ -36,7 +41,7 @@ def check_topics(admin: Admin, names: TopicNames, settings: TopicSettings) -> li
         if name in found:
             problems += _problems(found[name], settings, replicas or 1)
         else:
-            problems.append(f"{name}: is missing; run `inferbus topics create`")
+            problems.append(problem("topic-missing", topic=name).message)
     return problems
 
 
@@ -65,10 +70,9 @@ def _problems(topic: TopicInfo, settings: TopicSettings, replicas: int) -> list[
             "add partitions while no delivery is under way, or lower the setting"
         )
     if topic.replication_factor < replicas:
-        problems.append(
-            f"{topic.name}: has {topic.replication_factor} replicas, {replicas} are wanted; "
-            "reassign it, or lower INFERBUS_TOPICS__REPLICATION_FACTOR"
-        )
+        count = topic.replication_factor
+        found = problem("replicas-few", topic=topic.name, count=count, wanted=replicas)
+        problems.append(found.message)
     return problems + _setting_problems(topic, settings)
 
 
@@ -82,11 +86,10 @@ def _setting_problems(topic: TopicInfo, settings: TopicSettings) -> list[str]:
             f"{topic.name}: retention.ms is {retention_ms}; set it to {wanted_ms} or more"
         )
     largest = topic.settings.get("max.message.bytes")
-    if largest is not None and int(largest) < _KAFKA_MAX_MESSAGE_BYTES:
-        problems.append(
-            f"{topic.name}: max.message.bytes is {largest}; "
-            f"set it to {_KAFKA_MAX_MESSAGE_BYTES} or more"
-        )
+    if largest is not None and int(largest) < KAFKA_MAX_MESSAGE_BYTES:
+        needed = KAFKA_MAX_MESSAGE_BYTES
+        found = problem("limit-small", topic=topic.name, limit=largest, needed=needed)
+        problems.append(found.message)
     in_sync = topic.settings.get("min.insync.replicas")
     if in_sync is not None and topic.replication_factor >= _REPLICAS and int(in_sync) < _IN_SYNC:
         problems.append(f"{topic.name}: min.insync.replicas is {in_sync}; set it to {_IN_SYNC}")

@@ -6,10 +6,13 @@ from typing import Any, TypeVar
 from kafka import KafkaAdminClient
 from kafka import TopicPartition as ClientPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 
+from bus.errors import BusUnavailableError
 from bus.kafka.errors import unavailable
 from bus.kafka.opening import open_client
+from bus.kafka.preflight.access import right_missing
+from bus.kafka.preflight.rights import Right
 from bus.protocols import TopicConfig, TopicInfo
 from bus.records import TopicPartition
 
@@ -84,6 +87,9 @@ class KafkaAdmin:
             self._client.create_topics(wanted, wait_for_metadata=True)
         except TopicAlreadyExistsError:  # somebody was quicker
             return False
+        except AuthorizationError as error:
+            denied = right_missing(Right("topic", topic.name, "CREATE"))
+            raise BusUnavailableError(denied.message) from error
         except KafkaError as error:
             raise unavailable(error, f"creating topic {topic.name}") from error
         return True

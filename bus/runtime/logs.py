@@ -15,6 +15,8 @@ _NEVER_BELOW_INFO = ("kafka", "aiohttp", "sqlalchemy", "alembic", "asyncio")
 
 # Warns of each step of its own loop above 0.1 s, as on any busy machine.
 _TELLS_ERRORS_ONLY = ("kafka.net.selector",)
+# Five lines for each failed attempt to connect, several a second; we say once what is wrong.
+_TELLS_AT_DEBUG_ONLY = ("kafka.net", "kafka.cluster")
 
 
 def configure_logs(
@@ -83,5 +85,8 @@ def _bridge_standard_library(
     logging.root.setLevel(level)
     for name in _NEVER_BELOW_INFO:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in _TELLS_AT_DEBUG_ONLY:
+        is_quiet = level > logging.DEBUG
+        logging.getLogger(name).setLevel(logging.CRITICAL if is_quiet else logging.WARNING)
     for name in _TELLS_ERRORS_ONLY:
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from bus.kafka import KafkaBus
+from bus.kafka.preflight.part import PreflightPart
 from bus.protocols import Bus
 from bus.runtime.health import Health
 from bus.runtime.lifecycle import Lifecycle, Part
@@ -30,7 +31,8 @@ async def _serve(service: Service, settings: Settings) -> int:
     health = Health()
     lifecycle = Lifecycle()
     admin = admin_server(service, settings, health)
-    return await lifecycle.run([admin, *_parts(service, settings, health, lifecycle)])
+    preflight = PreflightPart(service, settings)
+    return await lifecycle.run([admin, preflight, *_parts(service, settings, health, lifecycle)])
 
 
 def admin_server(service: Service, settings: Settings, health: Health) -> AdminServer:

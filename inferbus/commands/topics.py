@@ -1,9 +1,12 @@
 """`inferbus topics`: create or verify the topics."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 from bus.kafka import KafkaBus
+from bus.kafka.preflight.topics import check_cluster
+from bus.runtime.settings import Settings
 from bus.topics import check_topics, ensure_topics
 from inferbus.context import command_settings
 from inferbus.output import complain, emit, say
@@ -16,14 +19,20 @@ def run(
     """Create the missing topics, or return 1 with a line for each that is not as it should be."""
     settings = command_settings(data_dir)
     names = TopicNames(settings.topics.prefix)
-    admin = KafkaBus(settings.kafka).admin()
-    try:
-        if action == "check":
-            return _report(check_topics(admin, names, settings.topics), names, json=json)
+    if action == "check":
+        return _report(_problems(settings, names), names, json=json)
+    with closing(KafkaBus(settings.kafka).admin()) as admin:
         created = ensure_topics(admin, names, settings.topics)
-    finally:
-        admin.close()
     return _list(created, names, json=json)
+
+
+def _problems(settings: Settings, names: TopicNames) -> list[str]:
+    found, can_look_further = check_cluster(settings.kafka, settings.topics)
+    lines = [problem.message for problem in found]
+    if can_look_further:
+        with closing(KafkaBus(settings.kafka).admin()) as admin:
+            lines += check_topics(admin, names, settings.topics)
+    return list(dict.fromkeys(lines))
 
 
 def _list(created: list[str], names: TopicNames, *, json: bool) -> int:

@@ -1,9 +1,14 @@
 """Each fault between us and Kafka, provoked, gets its own word and its own line."""
 
+import asyncio
+import os
 import socket
 import ssl
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +16,9 @@ from typing import Any
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
+from bus.kafka import KafkaBus
 from bus.kafka.preflight import (
     FAULTS,
     Problem,
@@ -21,7 +28,10 @@ from bus.kafka.preflight import (
     check_connection,
     check_shape,
 )
-from bus.runtime.settings import KafkaSettings
+from bus.kafka.preflight.part import PreflightPart
+from bus.records import Record
+from bus.runtime.settings import KafkaSettings, load_settings
+from schemas.topics import TopicNames
 from tests.support.kafka import (
     ALICE,
     CLIENT_KEY_PASSWORD,
@@ -440,10 +450,6 @@ def _no_right_on_group(ground: Ground) -> list[Problem]:
     return check_access(alice(ground), [Right("group", "test-readers", "READ")])
 
 
-def _no_right_to_create(ground: Ground) -> list[Problem]:
-    return check_access(alice(ground), [Right("topic", "test-later", "CREATE")])
-
-
 def _shape(ground: Ground, replicas: int | None = None, **config: str) -> list[Problem]:
     config = {name.replace("_", "."): value for name, value in config.items()}
     topic = ground.facts["topic"] = ground.kafka.fresh_topic(config=config)
@@ -485,12 +491,6 @@ TOPICS = [
         _no_right_on_group,
         "no right to READ group test-readers: run kafka-acls.sh --add --allow-principal"
         " User:alice --operation READ --group test-readers",
-    ),
-    TopicRow(
-        "right-missing",
-        _no_right_to_create,
-        "no right to CREATE topic test-later: run kafka-acls.sh --add --allow-principal"
-        " User:alice --operation CREATE --topic test-later",
     ),
     TopicRow(
         "brokers-few",
@@ -544,6 +544,93 @@ def test_where_kafka_is_away_that_is_the_one_problem_of_its_topics(ground: Groun
     (shape,) = check_shape(away, [Wanted("t", 1, 1), Wanted("u", 1, 1)])
 
     assert (access.code, shape.code) == ("refused", "refused")
+
+
+def inferbus(settings: KafkaSettings, folder: Path, *arguments: str) -> tuple[int, list[str]]:
+    """Run the command; return its status and the lines it wrote to stderr."""
+    given = {"SECURITY_PROTOCOL": settings.security_protocol}
+    given["BOOTSTRAP_SERVERS"] = settings.bootstrap_servers
+    environment = {f"INFERBUS_KAFKA__{name}": value for name, value in given.items()}
+    ran = subprocess.run(
+        [Path(sys.executable).with_name("inferbus"), *arguments],
+        cwd=folder,
+        env={**os.environ, **environment, "INFERBUS_TOPICS__PREFIX": "test-checked"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return ran.returncode, ran.stderr.strip().splitlines()
+
+
+def test_topics_check_says_what_is_wrong_with_the_connection(ground: Ground) -> None:
+    status, lines = inferbus(ground.at(Listener.TLS, "PLAINTEXT"), ground.folder, "topics", "check")
+
+    assert (status, len(lines)) == (1, 1)
+    assert "speaks TLS only" in lines[0]
+
+
+def test_topics_check_names_each_missing_topic_until_they_are_made(ground: Ground) -> None:
+    settings = ground.at(Listener.PLAINTEXT)
+
+    status, lines = inferbus(settings, ground.folder, "topics", "check")
+    assert status == 1
+    assert [line.split("topic ")[1] for line in lines] == [
+        f"{name} does not exist: run `inferbus topics create`"
+        for name in TopicNames("test-checked").all
+    ]
+
+    assert inferbus(settings, ground.folder, "topics", "create")[0] == 0
+    assert inferbus(settings, ground.folder, "topics", "check")[0] == 0
+
+
+async def test_a_service_says_at_its_start_what_keeps_it_from_kafka(ground: Ground) -> None:
+    settings = load_settings(kafka=_refused(ground).model_dump(exclude_unset=True))
+    part = PreflightPart("storage", settings)
+
+    with capture_logs() as logs:
+        await part.start()
+        await asyncio.to_thread(part._thread.join, 10)
+
+    assert [(line["event"], line["code"]) for line in logs] == [("kafka_problem", "refused")]
+
+
+async def test_a_service_says_at_its_start_which_right_it_lacks(ground: Ground) -> None:
+    names = TopicNames("test-started")
+    for name in names.all:
+        ground.kafka.create_topic(name)
+        if name in names.stored:
+            ground.kafka.allow("alice", "READ", name)
+    ground.kafka.allow("alice", "READ", "inferbus-storage", resource="GROUP")
+    given = alice(ground).model_dump(exclude_unset=True)
+    part = PreflightPart("storage", load_settings(kafka=given, topics={"prefix": names.prefix}))
+
+    with capture_logs() as logs:
+        await part.start()
+        await asyncio.to_thread(part._thread.join, 10)
+
+    (line,) = logs
+    assert line["reason"].startswith("no right to WRITE topic test-started.deadletter: ")
+
+
+def test_a_publisher_whose_broker_freezes_says_so(ground: Ground) -> None:
+    topic = ground.kafka.fresh_topic()
+    with closing(KafkaBus(ground.at(Listener.PLAINTEXT)).publisher("test")) as publisher:
+        publisher.submit(Record(topic, None, b"before")).result(10)
+        assert publisher.healthy() is None
+
+        ground.kafka.freeze(1)
+        ground.undo.callback(ground.kafka.thaw, 1)
+        publisher.submit(Record(topic, None, b"during"))
+        ends_at = time.monotonic() + 30
+        while "takes connections but answers nothing" not in str(publisher.healthy()):
+            assert time.monotonic() < ends_at, publisher.healthy()
+            time.sleep(0.1)
+
+        ground.kafka.thaw(1)
+        while publisher.healthy() is not None:
+            assert time.monotonic() < ends_at, publisher.healthy()
+            time.sleep(0.1)
 
 
 def test_every_line_of_the_register_is_provoked_above() -> None:

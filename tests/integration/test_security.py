@@ -347,6 +347,18 @@ def line(right: Right) -> str:
     )
 
 
+def test_creating_without_the_right_names_it(kafka: KafkaCluster, alice: KafkaSettings) -> None:
+    office = Office(kafka, alice, has_topics=False)
+    office.allow([right for right in office.rights("admin") if right.operation == "DESCRIBE"])
+    first = office.names.of("succeeded")
+
+    with (
+        closing(KafkaBus(alice).admin()) as admin,
+        pytest.raises(BusUnavailableError, match=f"^no right to CREATE topic {first}: "),
+    ):
+        ensure_topics(admin, office.names, TopicSettings(partitions=1))
+
+
 def test_publishing_without_the_right_names_it(kafka: KafkaCluster, alice: KafkaSettings) -> None:
     topic = Office(kafka, alice, has_topics=True).names.of("failed")
 

@@ -6,7 +6,7 @@ The client answers every fault alike, "Unable to bootstrap", after half a minute
 
 from bus.kafka.preflight.access import check_access
 from bus.kafka.preflight.diagnosis import Diagnosis
-from bus.kafka.preflight.obstacle import explained, first_obstacle
+from bus.kafka.preflight.obstacle import explained, first_obstacle, is_usable
 from bus.kafka.preflight.probe import check_connection
 from bus.kafka.preflight.rights import Right, rights_of
 from bus.kafka.preflight.shape import Wanted, check_shape
@@ -23,5 +23,6 @@ __all__ = [
     "check_shape",
     "explained",
     "first_obstacle",
+    "is_usable",
     "rights_of",
 ]

@@ -19,11 +19,17 @@ def first_obstacle(
 
     A bootstrap server that is down is no obstacle while another one can be used. Blocking.
     """
-    servers = {str(address) for address in addresses(settings)}
     found = check_connection(settings, timeout_s)
-    if servers <= {problem.server for problem in found} or any(not p.server for p in found):
+    if not is_usable(settings, found):
         return found[:1]
     return check_access(settings, rights, timeout_s)[:1] if rights else []
+
+
+def is_usable(settings: KafkaSettings, found: Sequence[Problem]) -> bool:
+    """Tell whether any server is left with which `check_connection` found no fault."""
+    faulty = {problem.server for problem in found}
+    # A fault of our own files or tokens names no server: it keeps us from all of them.
+    return "" not in faulty and any(str(at) not in faulty for at in addresses(settings))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from bus.kafka.preflight.access import described_topics
 from bus.kafka.preflight.opening import Opener
 from bus.kafka.preflight.probe import STEP_S, asking
 from bus.kafka.preflight.verdicts import Problem, problem
-from bus.kafka.preflight.wire import Conversation
+from bus.kafka.preflight.wire import Conversation, HungUpError
 from bus.runtime.settings import KafkaSettings
 
 _TOPIC = 2  # Kafka's number of the resource type
@@ -39,8 +39,8 @@ def check_shape(
         by_name = {topic.name: topic for topic in wanted}
         found = described_topics(conversation, list(by_name))
         there = [topic for topic in found if topic.error_code == 0]
-        configs = _configs(conversation, [topic.name for topic in there])
         problems = list(_cluster_problems(conversation, wanted))
+        configs = _configs(conversation, [topic.name for topic in there])
         order = list(by_name)
         for topic in sorted(there, key=lambda topic: order.index(topic.name)):
             settings_of = configs.get(topic.name, {})
@@ -81,7 +81,10 @@ def _configs(conversation: Conversation, topics: Sequence[str]) -> dict[str, dic
         resource(resource_type=_TOPIC, resource_name=name, configuration_keys=keys)
         for name in topics
     ]
-    results = conversation.ask(DescribeConfigsRequest(resources=asked)).results
+    try:
+        results = conversation.ask(DescribeConfigsRequest(resources=asked)).results
+    except HungUpError:  # how the embedded broker answers what it does not know
+        return {}
     return {
         result.resource_name: {config.name: config.value for config in result.configs}
         for result in results

@@ -51,3 +51,11 @@ def test_a_credential_in_a_url_is_masked(capsys: pytest.CaptureFixture[str]) -> 
 
     line: dict[str, Any] = json.loads(capsys.readouterr().err)
     assert line["url"] == "http://h/webhooks/deepinfra/***"
+
+
+@pytest.mark.parametrize(("level", "is_told"), [("info", False), ("debug", True)])
+def test_the_clients_failed_attempts_are_told_at_debug_only(level: Any, *, is_told: bool) -> None:
+    """They come several a second, and the bus says once what is wrong."""
+    configure_logs(level)
+
+    assert logging.getLogger("kafka.net.manager").isEnabledFor(logging.ERROR) is is_told

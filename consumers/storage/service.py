@@ -73,8 +73,9 @@ class StorageService:
             self._engine.dispose()
 
     async def _wait_for_tables(self) -> None:
-        # The worker asks only when a record comes; health must tell before.
-        while await asyncio.to_thread(self._gate.problem) is not None:
+        # The worker asks only when a record comes; health must tell before. A database tells
+        # nobody that its tables are there now.
+        while await asyncio.to_thread(self._gate.problem) is not None:  # noqa: ASYNC110 - see above
             await asyncio.sleep(CHECK_EVERY_S)
         log.info("database_ready")
 

@@ -142,13 +142,18 @@ def tail(
     from_beginning: Annotated[
         bool, typer.Option("--from-beginning", help="Start at the oldest record Kafka holds.")
     ] = False,
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, metavar="N", help="End after this many.")
+    ] = None,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> int:
     """Follow events on Kafka as they arrive."""
     from inferbus.commands import tail as command
 
-    return command.run(outcome=outcome, from_beginning=from_beginning, json=json, data_dir=data_dir)
+    return command.run(
+        outcome=outcome, from_beginning=from_beginning, count=count, json=json, data_dir=data_dir
+    )
 
 
 @_quarantine.command("list")
@@ -261,8 +266,16 @@ def deadletter_replay(
     )
 
 
-def audit(*, json: Json = False, data_dir: DataDir = None) -> int:
+def audit(
+    *,
+    wait: Annotated[
+        str,
+        typer.Option("--wait", metavar="TIME", help="How long storage may take to catch up."),
+    ] = "30s",
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
     """Check the books: what Kafka holds against what is stored; differences exit 1."""
     from inferbus.commands import audit as command
 
-    return command.run(json=json, data_dir=data_dir)
+    return command.run(wait=wait, json=json, data_dir=data_dir)

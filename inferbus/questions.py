@@ -4,9 +4,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inferbus.errors import ProblemError, WrongUsageError
+from inferbus.output import emit, emit_json, safe, say
 from inferbus.times import parse_since
 from schemas.event import Outcome
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from bus.runtime.settings import Settings
+
+_SHOWN_BYTES = 4096
 
 
 def read_outcome(text: str) -> Outcome:
@@ -44,6 +47,23 @@ def open_storage(settings: "Settings") -> "Iterator[Engine]":
         yield engine
     finally:
         engine.dispose()
+
+
+def show_facts(row: dict[str, Any], *, json: bool) -> None:
+    """Show one row: as JSON, or a line for each of its members that says something."""
+    if json:
+        emit_json(row)
+        return
+    facts = [{"field": name, "value": value} for name, value in row.items() if value is not None]
+    emit(facts, False, ["field", "value"])
+
+
+def show_body(body: bytes) -> None:
+    """Show the beginning of a body as far as it is text; control characters as escapes."""
+    shown = safe(body[:_SHOWN_BYTES].decode("utf-8", "backslashreplace"))
+    sys.stdout.write(f"{shown}\n")
+    if len(body) > _SHOWN_BYTES:
+        say(f"the first {_SHOWN_BYTES} of {len(body)} bytes; --raw writes them all, exactly")
 
 
 def write_raw(body: bytes) -> None:

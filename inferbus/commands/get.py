@@ -1,19 +1,17 @@
 """`inferbus get`: what is known of one job."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from bus.blobs import open_blobs
-
 from consumers.database import reading
 from consumers.storage import queries
 from consumers.storage.tables import QUARANTINE
 from inferbus.context import command_settings
 from inferbus.errors import ProblemError
-from inferbus.output import emit, emit_json, say
-from inferbus.questions import open_storage, read_outcome, write_raw
+from inferbus.questions import open_storage, read_outcome, show_facts, write_raw
 from schemas.event import Outcome
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def run(
         if raw:
             write_raw(_body(row, settings))
         else:
-            _show(row.as_json(), json=json)
+            show_facts(row.as_json(), json=json)
     return 0
 
 
@@ -75,12 +73,3 @@ def _unknown(request_id: str, outcome: Outcome | None) -> str:
 
 def _body(row: "StoredEvent | StoredQuarantine", settings: "Settings") -> bytes:
     return row.body(open_blobs(settings.blobs_url))
-
-
-def _show(row: dict[str, Any], *, json: bool) -> None:
-    if json:
-        emit_json(row)
-        return
-    facts = [{"field": name, "value": value} for name, value in row.items() if value is not None]
-    emit(facts, False, ["field", "value"])
-    say("--raw writes the provider's exact bytes")

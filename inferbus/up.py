@@ -96,9 +96,10 @@ class Up:
         return AlertingService(self._settings, self._bus, self._health, self._fail)
 
     def _catch_up(self) -> Part:
-        if self._ground.broker is None:
+        broker = self._ground.broker
+        if broker is None:
             return Idle("catch-up")
-        return CatchUp(self._bus, self._settings)
+        return CatchUp(self._bus, self._settings, broker.alive)
 
     def _publishing(self) -> Part:
         self._publisher = self._bus.publisher("inferbus-up")

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import structlog
 
+from bus.errors import BusUnavailableError
 from bus.protocols import Admin, Bus
 from bus.runtime.settings import KafkaSettings, Settings
 from inferbus.errors import ProblemError
@@ -71,6 +72,8 @@ class Ground:
         from bus.kafka import EMBEDDED, KafkaBus
         from bus.topics import ensure_topics
 
+        if self.broker is None:
+            refuse_unreachable(self.settings.kafka)
         self.bus = KafkaBus(self.settings.kafka, EMBEDDED if self.broker else None)
         admin = self.bus.admin()
         try:
@@ -91,8 +94,11 @@ class CatchUp:
     _PATIENCE_S = 8.0
     _EVERY_S = 0.1
 
-    def __init__(self, bus: Bus, settings: Settings) -> None:
+    def __init__(
+        self, bus: Bus, settings: Settings, broker_problem: Callable[[], str | None]
+    ) -> None:
         self._bus = bus
+        self._broker_problem = broker_problem
         names = TopicNames(settings.topics.prefix)
         prefix = settings.kafka.group_prefix
         self._groups = {f"{prefix}-storage": names.stored, f"{prefix}-alerting": names.alerted}
@@ -101,7 +107,9 @@ class CatchUp:
         """Do nothing: there is nothing to wait for yet."""
 
     async def stop(self) -> None:
-        """Wait, a few seconds at most, for both groups."""
+        """Wait, a few seconds at most, for both groups; for none once the broker is dead."""
+        if self._broker_problem() is not None:
+            return
         admin = await asyncio.to_thread(self._bus.admin)
         try:
             left = await self._wait(admin)
@@ -133,6 +141,14 @@ async def _all(*starts: Awaitable[None]) -> None:
     for outcome in await asyncio.gather(*starts, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
+
+
+def refuse_unreachable(kafka: KafkaSettings) -> None:
+    """Raise `BusUnavailableError` at once where no server can be used; the client takes seconds."""
+    from bus.kafka.preflight import first_obstacle
+
+    for problem in first_obstacle(kafka):
+        raise BusUnavailableError(problem.message)
 
 
 def refuse_taken_port(host: str, port: int, option: str) -> None:

@@ -157,6 +157,8 @@ class KafkaSubscription:
         behind = any((self._end(at) or 0) > self._position(at) for at in self._ends)
         if not behind and self._is_joined():
             self._guard.moved(now)
+        elif not self._guard.is_confirmed():
+            return  # the next empty poll looks again
         elif self._guard.stalled(now):
             log.warning("consumer_stalled", remedy="rebuild")
             close_consumer(self._consumer)

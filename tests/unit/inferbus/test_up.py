@@ -235,7 +235,7 @@ class OffsetsBus:
 async def test_a_stop_waits_until_everything_published_is_settled(tmp_path: Path) -> None:
     """The embedded broker forgets: what is answered with 200 must be stored before it ends."""
     offsets = Offsets(end=6)
-    part = CatchUp(OffsetsBus(offsets), load_settings(data_dir=tmp_path))  # type: ignore[arg-type]  # only its admin is used
+    part = CatchUp(OffsetsBus(offsets), load_settings(data_dir=tmp_path), lambda: None)  # type: ignore[arg-type]  # only its admin is used
     part._EVERY_S = 0.0
 
     await part.stop()
@@ -246,9 +246,19 @@ async def test_a_stop_waits_until_everything_published_is_settled(tmp_path: Path
 
 async def test_a_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
     offsets = Offsets(end=10**9)
-    part = CatchUp(OffsetsBus(offsets), load_settings(data_dir=tmp_path))  # type: ignore[arg-type]  # same
+    part = CatchUp(OffsetsBus(offsets), load_settings(data_dir=tmp_path), lambda: None)  # type: ignore[arg-type]  # same
     part._EVERY_S = part._PATIENCE_S = 0.0
 
     await part.stop()
 
     assert offsets.is_closed
+
+
+async def test_with_a_dead_broker_there_is_nothing_to_wait_for(tmp_path: Path) -> None:
+    offsets = Offsets(end=10**9)
+    settings = load_settings(data_dir=tmp_path)
+    part = CatchUp(OffsetsBus(offsets), settings, lambda: "it ended")  # type: ignore[arg-type]  # same
+
+    await part.stop()
+
+    assert not offsets.is_closed

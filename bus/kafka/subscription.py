@@ -48,6 +48,7 @@ class KafkaSubscription:
         stall_check_s: float,
         clock: Callable[[], float] = time.monotonic,
         explain: Callable[[], AbstractContextManager[None]] = nullcontext,
+        connect: Callable[[dict[str, Any], Sequence[str]], Any] = connect_consumer,
     ) -> None:
         # Range is the plainest: with cooperative-sticky a second member waits for the first
         # one's next heartbeat, and its code is where the client's open faults are.
@@ -55,6 +56,7 @@ class KafkaSubscription:
         self._topics = list(topics)
         self._clock = clock
         self._explain = explain
+        self._connect = connect
         self._guard = StallGuard(stall_check_s)
         self._is_paused = False
         self._next: dict[ClientPartition, int] = {}
@@ -129,7 +131,7 @@ class KafkaSubscription:
 
     def _join(self) -> None:
         with self._explain():
-            self._consumer = connect_consumer(self._options, self._topics)
+            self._consumer = self._connect(self._options, self._topics)
         self._consumer.subscribe(self._topics)
         self._guard.moved(self._clock())
 
@@ -169,10 +171,9 @@ class KafkaSubscription:
             self._consumer.subscribe(self._topics)
 
     def _is_joined(self) -> bool:
-        # The client has no public sign of the stall in which the group's leader waits for a
-        # join that has long ended; an idle member without partitions looks the same but for
-        # this. Read in kafka-python 3.0.12, which is pinned.
-        return bool(self._consumer._coordinator.state == MemberState.STABLE)  # noqa: SLF001
+        # The known stall: the group's leader waits for a join that has long ended. An idle
+        # member without partitions looks the same but for its state.
+        return bool(self._consumer.group_metadata().state == MemberState.STABLE)
 
     def _fetch_ends(self) -> None:
         held = list(self._consumer.assignment())

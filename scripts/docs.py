@@ -16,8 +16,10 @@ from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from bus.kafka.preflight import FAULTS, rights_of
+from bus.kafka.preflight.rights import Service
 from bus.runtime import metrics
-from bus.runtime.settings import Settings
+from bus.runtime.settings import KafkaSettings, Settings
 from bus.runtime.settings_names import ENV_PREFIX
 from schemas.topics import TOPICS, TopicNames
 
@@ -32,6 +34,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "configuration.md": configuration(),
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "topics.md": topics(),
+        ROOT / "docs" / "kafka.md": kafka_page(),
     }
 
 
@@ -140,6 +143,35 @@ def _topic_row(suffix: str, names: TopicNames) -> tuple[str, ...]:
     read_by = ", ".join(reader for reader, read in readers.items() if name in read)
     schema = f"[{topic.schema}](../schemas/v1/{topic.schema})"
     return f"`{name}`", topic.carries, topic.key, schema, read_by or "your own consumers"
+
+
+def kafka_page() -> str:
+    """Return the page on connecting to Kafka: written by hand, but for the tables."""
+    text = (ROOT / "docs" / "kafka.md").read_text(encoding="utf-8")
+    rights = _table(("service", "resource", "name", "operations"), _right_rows())
+    faults = _table(("fault", "line", "brought about by"), _fault_rows())
+    return _filled(_filled(text, "rights", rights), "faults", faults)
+
+
+def _right_rows() -> Iterator[tuple[str, ...]]:
+    for service in typing.get_args(Service):
+        rights = rights_of(service, TopicNames(), KafkaSettings().group_prefix)
+        for resource, name in dict.fromkeys((right.resource, right.name) for right in rights):
+            held = [r.operation for r in rights if (r.resource, r.name) == (resource, name)]
+            yield service, resource, f"`{name}`", ", ".join(held)
+
+
+def _fault_rows() -> Iterator[tuple[str, ...]]:
+    for fault in FAULTS.values():
+        yield f"`{fault.code}`", fault.line.replace(":g}", "}"), fault.cause
+
+
+def _filled(text: str, name: str, lines: list[str]) -> str:
+    """Return the text with the lines between the marks of that name."""
+    head, mark, rest = text.partition(f"<!-- {name}: ")
+    opening, _, tail = rest.partition("\n")
+    _, end, tail = tail.partition("<!-- end -->")
+    return "\n".join([head + mark + opening, *lines, end + tail])
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

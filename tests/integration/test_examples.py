@@ -16,6 +16,7 @@ from bus.protocols import Publisher
 from bus.records import Record, event_record
 from bus.runtime.settings import KafkaSettings, TopicSettings
 from bus.topics import ensure_topics
+from schemas.callback import parse_keys, verify
 from schemas.codec import decode_event
 from schemas.topics import TopicNames
 from tests.support.schemas import EXAMPLES, ROOT
@@ -53,9 +54,25 @@ async def test_the_consumer_of_the_readme_prints_each_job_once(bootstrap_servers
 
 def test_the_readme_shows_the_example_as_it_is() -> None:
     """What a newcomer copies is what was tested."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert any(CONSUME.read_text("utf-8").endswith(block) for block in _readme_blocks())
 
-    assert any(block and CONSUME.read_text("utf-8").endswith(block) for block in blocks)
+
+def test_the_readmes_callback_url_is_valid() -> None:
+    """The snippet mints a URL that the ingress would accept, with everything it says."""
+    (snippet,) = (block for block in _readme_blocks() if "callback.url" in block)
+    names: dict[str, str] = {}
+
+    exec(snippet, names)  # noqa: S102 - our own README
+
+    credential = names["webhook"].rsplit("/", 1)[1]
+    says = verify(credential, "deepinfra", parse_keys("k1:a-secret-of-at-least-16-bytes"))
+    assert (says.model, says.job) == ("openai/whisper-large-v3", "night-7")
+    assert says.labels == {"customer": "acme"}
+
+
+def _readme_blocks() -> list[str]:
+    text = (ROOT / "README.md").read_text("utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def _example(name: str) -> Record:

@@ -2,16 +2,22 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from bus.runtime.settings import Settings, setting_names
+from inferbus.cli import app
 from schemas.topics import TopicNames
 from scripts import docs
 from tests.support.schemas import ROOT
 
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")]
+)
+COMMAND = re.compile(
+    r"(?:`|^ {4}|^\$ )(?:\.venv/bin/)?inferbus ([a-z]+)(?: ([a-z]+))?([^`\n]*)", re.MULTILINE
 )
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)?(#[^)\s]+)?\)")
 
@@ -67,6 +73,21 @@ def test_settings_in_the_text_exist(page: Path) -> None:
 
     for name in re.findall(r"INFERBUS_[A-Z_]+[A-Z](?![A-Z_*])", page.read_text(encoding="utf-8")):
         assert name in known or name.startswith("INFERBUS_TEST"), f"{page.name} names {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_the_text_exist(page: Path) -> None:
+    """Whatever a page tells people to type is a command with these options."""
+    root = get_command(app)
+    for name, sub, rest in COMMAND.findall(page.read_text(encoding="utf-8")):
+        command: Any = root.commands.get(name)  # type: ignore[attr-defined]  # a group
+        assert command is not None, f"{page.name}: inferbus {name}"
+        if hasattr(command, "commands") and sub:
+            command = command.commands.get(sub)
+            assert command is not None, f"{page.name}: inferbus {name} {sub}"
+        options = {word for option in command.params for word in option.opts}
+        used = set(re.findall(r"--[a-z-]+", rest))
+        assert used <= options, f"{page.name}: inferbus {name} {sub} {used - options}"
 
 
 def _anchors(page: Path) -> set[str]:

@@ -1,6 +1,6 @@
 """Derived fields: read leniently; a wrong type or range is None, never a reason to refuse."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ingest.providers.envelope import Number
@@ -24,7 +24,10 @@ def parse_usd_like(value: Any) -> Decimal | None:
     """Return a JSON number of plausible size exactly, None for everything else."""
     if not isinstance(value, Number) or len(value) > 64:  # noqa: PLR2004 - longer is an attack
         return None
-    number = Decimal(value)
+    try:
+        number = Decimal(value)
+    except InvalidOperation:  # an exponent beyond what even a Decimal holds
+        return None
     return number if number >= 0 and number.adjusted() < 20 else None  # noqa: PLR2004 - > 2^63
 
 

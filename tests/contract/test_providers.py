@@ -1,8 +1,6 @@
 """What any provider adapter must do, shown on the bodies kept beside this suite."""
 
 import json
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,15 +52,6 @@ CASES = [
     for path in sorted(folder.glob("*.expected.json"))
 ]
 UNDERSTOOD = [case for case in CASES if "quarantine" not in case.expected]
-
-
-@pytest.fixture(autouse=True)
-def _room_to_nest() -> Iterator[None]:
-    """A process allows for bodies nested 1,000 deep, see `bus.runtime.lifecycle`."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(4000)
-    yield
-    sys.setrecursionlimit(before)
 
 
 def delivery(provider: str, body: bytes, **url: Any) -> Delivery:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from bus.runtime.logs import configure_logs
 from bus.runtime.settings import Settings, load_settings
 
 UP_FILE = "up.json"
@@ -40,7 +41,16 @@ def command_settings(data_dir: Path | None = None, **overrides: Any) -> Settings
         is_set = name in getattr(settings, section).model_fields_set
         if member in known and not is_set:
             overrides.setdefault(section, {})[name] = known[member]
-    return service_settings(data_dir, **overrides)
+    settings = service_settings(data_dir, **overrides)
+    _configure_logs(settings)
+    return settings
+
+
+def _configure_logs(settings: Settings) -> None:
+    # A command says what it has to say itself, its parts only what goes wrong; and never on
+    # stdout, where structlog writes unless told otherwise.
+    is_asked = "level" in settings.log.model_fields_set
+    configure_logs(settings.log.level if is_asked else "warning", settings.log.format)
 
 
 def service_settings(data_dir: Path | None = None, **overrides: Any) -> Settings:

@@ -43,6 +43,7 @@ from tests.support.kafka import (
 )
 from tests.support.loopback import (
     full_listener,
+    greet_and_hang_up,
     hang_up,
     loopback_server,
     say_nothing,
@@ -243,6 +244,16 @@ CONNECTION = [
     Row(
         "hung-up",
         lambda on: on.address(on.stub(hang_up)),
+        "{server}: closes the connection without an answer: look at the broker's log for why",
+    ),
+    Row(
+        "hung-up",
+        lambda on: on.address(on.stub(greet_and_hang_up)),
+        "{server}: closes the connection without an answer: look at the broker's log for why",
+    ),
+    Row(
+        "hung-up",
+        lambda on: on.address(on.stub(greet_and_hang_up), "SASL_PLAINTEXT"),
         "{server}: closes the connection without an answer: look at the broker's log for why",
     ),
     Row(

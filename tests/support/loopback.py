@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,6 +70,16 @@ def speak_http(connection: socket.socket) -> None:
 def speak_smtp(connection: socket.socket) -> None:
     """Speak first, in another protocol."""
     connection.sendall(b"220 mail.example ESMTP\r\n")
+    connection.recv(65_536)
+
+
+def greet_and_hang_up(connection: socket.socket) -> None:
+    """Answer Kafka's ApiVersions request as a broker does, and close on whatever follows."""
+    connection.recv(65_536)
+    known = [(18, 0, 0), (3, 0, 9), (17, 0, 1)]  # ApiVersions, Metadata, SaslHandshake
+    keys = b"".join(struct.pack(">hhh", *versions) for versions in known)
+    answer = struct.pack(">ihi", 1, 0, len(known)) + keys
+    connection.sendall(struct.pack(">i", len(answer)) + answer)
     connection.recv(65_536)
 
 

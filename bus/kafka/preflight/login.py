@@ -68,7 +68,10 @@ def _authenticate(
             raise _refused(server, settings) from error
         if answer.error_code:
             raise _refused(server, settings)
-        client.receive(answer.auth_bytes)
+        try:
+            client.receive(answer.auth_bytes)
+        except (ValueError, KeyError) as error:  # SCRAM: the server cannot prove itself
+            raise _refused(server, settings) from error
         if client.is_done():
             break
     if not client.is_authenticated():

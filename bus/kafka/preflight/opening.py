@@ -9,7 +9,7 @@ from kafka.protocol.metadata import MetadataRequest
 from bus.kafka.preflight.deadline import Deadline
 from bus.kafka.preflight.encryption import alert_problem, client_context, encrypt
 from bus.kafka.preflight.login import log_in, offered_mechanisms
-from bus.kafka.preflight.reach import Address, connect
+from bus.kafka.preflight.reach import Address, connect, connect_problem
 from bus.kafka.preflight.second_look import Speaker, speaker_of, what_speaks
 from bus.kafka.preflight.verdicts import ProbeFailedError, Problem, failed, problem
 from bus.kafka.preflight.wire import (
@@ -70,6 +70,9 @@ class Opener:
         except (TimeoutError, HungUpError, StrangerError, ssl.SSLError) as error:
             sock.close()
             raise ProbeFailedError(self._first_words_problem(error)) from error
+        except OSError as error:
+            sock.close()
+            raise ProbeFailedError(self._network_problem(error)) from error
         except BaseException:
             sock.close()
             raise
@@ -118,15 +121,24 @@ class Opener:
             raise ProbeFailedError(self._not_let_in()) from error
         except (StrangerError, UnsupportedRequestError, ssl.SSLError) as error:
             raise failed("not-kafka", self._server) from error
+        except OSError as error:
+            raise ProbeFailedError(self._network_problem(error)) from error
         return brokers
+
+    def _network_problem(self, error: OSError) -> Problem:
+        return connect_problem(error, self.address, Deadline(self.step_s))
 
     def _not_let_in(self) -> Problem:
         """A SASL listener answers a greeting and hangs up on anything else before a login."""
-        if not self._uses_sasl:
-            with self._greeted() as conversation:
-                offered = offered_mechanisms(conversation)
-            if offered is not None:
-                protocol = "SASL_SSL" if self._uses_tls else "SASL_PLAINTEXT"
-                facts = {"offered": offered, "protocol": protocol}
-                return problem("login-wanted", self._server, **facts)
-        return problem("hung-up", self._server)
+        offered = None if self._uses_sasl else self._offered()
+        if offered is None:
+            return problem("hung-up", self._server)
+        protocol = "SASL_SSL" if self._uses_tls else "SASL_PLAINTEXT"
+        return problem("login-wanted", self._server, offered=offered, protocol=protocol)
+
+    def _offered(self) -> str | None:
+        with self._greeted() as conversation:
+            try:
+                return offered_mechanisms(conversation)
+            except (OSError, HungUpError, StrangerError, UnsupportedRequestError):
+                return None

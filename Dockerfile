@@ -28,7 +28,7 @@ LABEL org.opencontainers.image.title="inferbus" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --gid 10001 inferbus \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin inferbus \
-    && install -d -o inferbus -g inferbus -m 0750 /data
+    && install -d -o inferbus -g inferbus -m 0750 /data /data/blobs /data/spool
 COPY --from=build /opt/inferbus /opt/inferbus
 COPY deploy/init /usr/local/bin/inferbus-init
 ENV PATH=/opt/inferbus/bin:$PATH \
@@ -38,7 +38,7 @@ ENV PATH=/opt/inferbus/bin:$PATH \
     INFERBUS_LOG__FORMAT=json
 USER 10001:10001
 WORKDIR /data
-VOLUME ["/data"]
+VOLUME ["/data", "/data/blobs", "/data/spool"]
 EXPOSE 8080 8081 8082 8083
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=20s --retries=6 CMD ["inferbus", "health"]

@@ -199,6 +199,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,  # compose passes an unset variable on as an empty one
         env_file=".env",
         extra="ignore",  # unknown names are refused by name, with a suggestion, before this
         frozen=True,

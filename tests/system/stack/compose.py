@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 _PORTS = (
     "KAFKA_PORT",
     "INGEST_PORT",
@@ -67,7 +67,10 @@ class Stack:
 
     def up(self) -> None:
         """Start everything and return once each service is healthy."""
-        self.compose("up", "--detach", "--wait", "ingest", "storage", "alerting")
+        try:
+            self.compose("up", "--detach", "--wait", "ingest", "storage", "alerting")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.compose('logs', '--tail', '40')}") from error
 
     def build(self) -> None:
         """Build the service image and the tests' own."""

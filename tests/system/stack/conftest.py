@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from addresses import Addresses
 from compose import Stack, image_variables, why_no_engine
 
+SIGNING_KEY = "/data/secrets/INFERBUS_INGEST__SIGNING_KEYS"
+
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
@@ -34,11 +36,11 @@ def addresses(request: pytest.FixtureRequest) -> Addresses:
     """The stack's addresses, from inside or outside the network."""
     inside = os.environ.get("INFERBUS_TEST_STACK_INGEST")
     if inside:
-        key = Path("/data/signing.key").read_text(encoding="utf-8")
+        key = Path(SIGNING_KEY).read_text(encoding="utf-8")
         return Addresses(inside, os.environ["INFERBUS_TEST_STACK_KAFKA"], key)
     stack: Stack = request.getfixturevalue("stack")
     return Addresses(
         ingest=f"http://127.0.0.1:{stack.ports['INGEST_PORT']}",
         kafka=f"127.0.0.1:{stack.ports['KAFKA_PORT']}",
-        signing_key=stack.compose("exec", "--no-TTY", "ingest", "cat", "/data/signing.key"),
+        signing_key=stack.compose("exec", "--no-TTY", "ingest", "cat", SIGNING_KEY),
     )

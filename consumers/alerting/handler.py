@@ -10,9 +10,9 @@ from bus.records import ReceivedRecord
 from bus.runtime.metrics import ALERTS
 from consumers.alerting.raising import Raised
 from consumers.alerting.reading import Observed, read_records
-from consumers.alerting.schema import SchemaGate
 from consumers.alerting.store import AlertStore
 from consumers.engines import error_line
+from consumers.gate import SchemaGate
 from schemas.alert import AlertState
 from schemas.topics import TopicNames
 
@@ -41,9 +41,7 @@ class AlertingHandler:
     def handle(self, batch: Sequence[ReceivedRecord]) -> None:
         """Return once the batch is counted. Raises `Poison` or `Transient`, nothing kept."""
         observed = read_records(batch, self._topics)
-        problem = self._gate.problem()
-        if problem is not None:
-            raise Transient(problem)
+        self._gate.require()
         raised = self._record(observed)
         for alert in raised:
             _announce(alert)

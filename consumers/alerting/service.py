@@ -18,9 +18,9 @@ from consumers.alerting.notifiers.base import Notifier
 from consumers.alerting.notifiers.configured import configured_notifiers, webhook_notifier
 from consumers.alerting.outbox import Outbox
 from consumers.alerting.rules import BUILT_IN
-from consumers.alerting.schema import SchemaGate
 from consumers.alerting.store import AlertStore
 from consumers.database import check, open_engine
+from consumers.gate import SchemaGate
 from schemas.alert import AlertState
 from schemas.topics import TopicNames
 

@@ -12,9 +12,9 @@ from bus.records import Record
 from consumers.alerting.handler import AlertingHandler
 from consumers.alerting.raising import Raised
 from consumers.alerting.reading import Observed
-from consumers.alerting.schema import CHECK_EVERY_S, SchemaGate
 from consumers.alerting.store import AlertStore
 from consumers.alerting.tables import ALERT_SEEN, ALERTS
+from consumers.gate import CHECK_EVERY_S, SchemaGate
 from schemas.event import Outcome
 from tests.support.alerting import (
     TOPICS,

@@ -1,7 +1,8 @@
-"""The publisher against a broker that freezes, dies, or is not there yet."""
+"""Publisher and worker against a broker that freezes, dies, or is not there yet."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +12,7 @@ from bus.kafka.publisher import KafkaPublisher
 from bus.protocols import TopicConfig
 from bus.records import Record
 from bus.runtime.settings import KafkaSettings
+from bus.worker import Batch, Worker
 from tests.support.kafka import ClusterOptions, KafkaCluster, why_unavailable
 
 _UNAVAILABLE = why_unavailable()
@@ -21,7 +23,13 @@ pytestmark = [
 
 TOPIC = "t"
 RECORD = Record(TOPIC, b"k", b"v")
-TUNING = KafkaTuning(request_timeout_s=1.0, delivery_timeout_s=3.0, bootstrap_timeout_s=2.0)
+TUNING = KafkaTuning(
+    request_timeout_s=1.0,
+    delivery_timeout_s=3.0,
+    bootstrap_timeout_s=2.0,
+    session_timeout_s=6.0,
+    stall_check_s=2.0,
+)
 # A second for the session of the dead broker, two for a JVM, and a busy machine.
 _RECOVERY_S = 30.0
 
@@ -116,3 +124,47 @@ def test_close_ends_in_time_though_the_broker_is_frozen(
         assert isinstance(future.exception(0), PublishTimeoutError)
     finally:
         kafka.thaw(1)
+
+
+class Keeping:
+    """A handler that keeps every value."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes | None] = []
+
+    def handle(self, batch: Batch) -> None:
+        self.values += [record.value for record in batch]
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + _RECOVERY_S
+    while not what():
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
+
+
+def test_a_worker_says_that_its_broker_died_and_goes_on_when_it_is_back(
+    kafka: KafkaCluster, bus: KafkaBus, publisher: KafkaPublisher, topic_prefix: str
+) -> None:
+    """The client's polls are silent about it; nothing is lost and no restart is needed."""
+    handler = Keeping()
+    worker = Worker("storage", bus, topic_prefix, [TOPIC], handler, dead_letter_topic="none")
+    thread = threading.Thread(target=worker.run, daemon=True)
+    thread.start()
+    publisher.submit(Record(TOPIC, b"k", b"before")).result(_RECOVERY_S)
+    wait_for(lambda: b"before" in handler.values)
+    assert worker.state().reason is None
+
+    kafka.kill(1)
+    try:
+        wait_for(lambda: worker.state().status == "failing")
+    finally:
+        kafka.restart(1)
+    wait_until_through(publisher)
+    publisher.submit(Record(TOPIC, b"k", b"after")).result(_RECOVERY_S)
+
+    wait_for(lambda: b"after" in handler.values)
+    assert worker.state().reason is None
+    worker.stop()
+    thread.join(_RECOVERY_S)
+    assert not thread.is_alive()

@@ -23,7 +23,7 @@ test: $(VENV)/.dev ## every test this machine can run
 test-stack: $(VENV)/.dev ## the system tests on the compose stack only
 	@scripts/test tests/system/stack $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, import rules, known vulnerabilities, licences
+lint: $(VENV)/.dev ## ruff and the import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports

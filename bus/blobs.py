@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from bus.runtime.settings_names import SettingsError
 from schemas.event import PayloadRef
 
 
@@ -78,11 +79,13 @@ class DirectoryBlobs:
 
 
 def open_blobs(url: str) -> BlobStore:
-    """Return the store a URL names. Raises `BlobStoreError` where no store has that scheme."""
+    """Return the store a URL names. Raises `SettingsError` where no store has that scheme."""
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return DirectoryBlobs(Path(unquote(parts.path)))
-    raise BlobStoreError(f"no blob store for {parts.scheme}://: use file:///an/absolute/path")
+    raise SettingsError(
+        f"INFERBUS_BLOBS__URL: no blob store for {parts.scheme}://: use file:///an/absolute/path"
+    )
 
 
 def _is_whole(path: Path, size: int) -> bool:

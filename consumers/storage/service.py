@@ -46,7 +46,7 @@ class StorageService:
         """
         Return once the worker's thread runs; Kafka and the database may still be away.
 
-        Raises `SettingsError` and `BlobStoreError` for URLs that cannot be used.
+        Raises `SettingsError` for URLs that cannot be used.
         """
         blobs = open_blobs(self._settings.blobs_url)
         self._engine = open_engine(self._settings.database_url)

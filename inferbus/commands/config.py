@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import SecretStr
+
 from bus.runtime.settings import Settings, dotenv_names, read_secret_files, setting_names
 from bus.runtime.settings_names import ENV_PREFIX
 from inferbus.context import command_settings, service_settings
 from inferbus.keys import KEY_FILE, is_private, signing_keys_text
 from inferbus.masked import mask_secret_url, masked
 from inferbus.output import complain, emit, say
-from schemas.callback import parse_keys
 
 _ONE_DEFAULT = {
     "INFERBUS_STORAGE__URL": lambda settings: mask_secret_url(settings.database_url),
@@ -24,7 +25,7 @@ def run(
 ) -> int:
     """Show every setting, or return 1 with a line for each that cannot work."""
     if action == "check":
-        return _check(service_settings(data_dir), json=json)
+        return _check(command_settings(data_dir), json=json)
     emit(_rows(data_dir), json, ("name", "value", "source"))
     return 0
 
@@ -66,6 +67,7 @@ def _shown(settings: Settings, name: str) -> object:
 
 
 def _check(settings: Settings, *, json: bool) -> int:
+    refuse_unusable(settings)
     problems = [*_key_problems(settings), *_limit_problems(settings), *_dir_problems(settings)]
     if json:
         emit([{"problem": problem} for problem in problems], json, ("problem",))
@@ -79,12 +81,23 @@ def _check(settings: Settings, *, json: bool) -> int:
     return 1 if problems else 0
 
 
+def refuse_unusable(settings: Settings) -> None:
+    """Raise `SettingsError` for what a service would refuse to start with."""
+    from bus.blobs import open_blobs
+    from consumers.alerting.notifiers.configured import webhook_notifier
+    from consumers.engines import parse_url
+    from ingest.auth import authenticator_from
+
+    parse_url(settings.database_url)
+    open_blobs(settings.blobs_url)
+    webhook_notifier(settings.alerting)
+    keys = signing_keys_text(settings)
+    if keys or "signed-url" not in settings.ingest.auth_methods:
+        key = SecretStr(keys) if keys else None
+        authenticator_from(settings.ingest.model_copy(update={"signing_keys": key}))
+
+
 def _key_problems(settings: Settings) -> Iterator[str]:
-    methods = settings.ingest.auth_methods
-    if settings.ingest.signing_keys is not None:
-        parse_keys(settings.ingest.signing_keys.get_secret_value())
-    if "token" in methods and settings.ingest.tokens is None:
-        yield "INFERBUS_INGEST__AUTH names token: set INFERBUS_INGEST__TOKENS=name:token"
     key_file = settings.data_dir / KEY_FILE
     if key_file.exists() and not is_private(key_file):
         yield f"{key_file} can be read by others: chmod 600 {key_file}"

@@ -40,7 +40,7 @@ def test_each_value_names_its_source(
 
 def test_no_secret_is_shown(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INFERBUS_INGEST__SIGNING_KEYS", "k1:hushhushhushhush")
-    monkeypatch.setenv("INFERBUS_INGEST__TOKENS", "me:hush")
+    monkeypatch.setenv("INFERBUS_INGEST__TOKENS", "me:hushhushhushhush")
     monkeypatch.setenv("INFERBUS_KAFKA__SASL_PASSWORD", "hush")
     monkeypatch.setenv("INFERBUS_STORAGE__URL", "postgresql+psycopg://me:hush@db/x")
     monkeypatch.setenv("INFERBUS_ALERTING__WEBHOOK_URL", "https://h/hush")
@@ -64,7 +64,6 @@ def test_the_defaults_can_be_used(cli: Any) -> None:
     [
         ("INFERBUS_INGEST__MAX_BODY_BYTES", "2048", "INLINE_LIMIT_BYTES"),
         ("INFERBUS_INGEST__MAX_INFLIGHT_BYTES", "2048", "MAX_BODY_BYTES"),
-        ("INFERBUS_INGEST__AUTH", "token", "INFERBUS_INGEST__TOKENS"),
     ],
 )
 def test_settings_that_do_not_fit_together_exit_1(
@@ -83,6 +82,10 @@ def test_settings_that_do_not_fit_together_exit_1(
     [
         ("INFERBUS_INGEST__PORT", "many"),
         ("INFERBUS_INGEST__AUTH", "none,token"),
+        ("INFERBUS_INGEST__AUTH", "token"),
+        ("INFERBUS_STORAGE__URL", "mysql://h/x"),
+        ("INFERBUS_BLOBS__URL", "ftp://h/x"),
+        ("INFERBUS_ALERTING__WEBHOOK_URL", "h/x"),
         ("INFERBUS_INGEST__SIGNING_KEYS", "k1:short"),
     ],
 )

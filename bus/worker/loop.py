@@ -1,41 +1,25 @@
 """The consume loop of one group: poll, handle, settle."""
 
-import asyncio
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
 from bus.backoff import Backoff, BackoffPolicy
-from bus.errors import Backpressure, BusUnavailableError, Poison, Transient
+from bus.errors import BusUnavailableError
 from bus.fuse import DeadLetterFuse, FuseLimits
 from bus.offsets import OffsetTracker
 from bus.parking import Parking
 from bus.protocols import Bus, Subscription
-from bus.records import ReceivedRecord
 from bus.runtime.health import Check
 from bus.runtime.metrics import CONSUMER_LAG, RECORDS, SETTLE_SECONDS
+from bus.worker.handler import Batch, Handler
+from bus.worker.verdicts import Verdicts
 
 log = structlog.get_logger()
-
-Batch = Sequence[ReceivedRecord]
-
-
-class Handler(Protocol):
-    """What a consumer does with records."""
-
-    def handle(self, batch: Batch) -> None:
-        """
-        Make the whole batch durable, or raise a verdict and have kept nothing of it.
-
-        Records come again after crashes and rebalances: handling one twice must change
-        nothing. Raises `Transient`, `Poison`, `Backpressure`; anything else stops the worker.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +59,17 @@ class Worker:
         self._bus = bus
         self._group = group
         self._topics = tuple(topics)
-        self._handler = handler
-        self._dead_letter_topic = dead_letter_topic
         self._clock = clock
         self._options = options or WorkerOptions()
         self._parking = Parking(bus, consumer, dead_letter_topic)
-        self._fuse = DeadLetterFuse(self._options.fuse)
-        self._retry = Backoff(self._options.retry)
+        self._verdicts = Verdicts(
+            handler,
+            self._parking,
+            dead_letter_topic,
+            DeadLetterFuse(self._options.fuse),
+            Backoff(self._options.retry),
+            clock,
+        )
         self._reconnect = Backoff(self._options.reconnect)
         self._offsets = OffsetTracker()
         self._stop = threading.Event()
@@ -139,60 +127,23 @@ class Worker:
         self._offsets.received(record.position for record in batch)
         left = deque([batch])
         while left and not self._stop.is_set():
-            chunk = self._still_ours(subscription, left.popleft())
-            if chunk:
+            if chunk := self._still_ours(subscription, left.popleft()):
                 left.extendleft(reversed(self._handle(subscription, chunk)))
         self._commit(subscription)
         SETTLE_SECONDS.labels(self.consumer).observe(self._clock() - arrived_at)
 
-    def _handle(self, subscription: Subscription, chunk: Batch) -> list[Batch]:
-        """Return what of the chunk is still to be handled, in order."""
-        try:
-            self._handler.handle(chunk)
-        except Poison as verdict:
-            if len(chunk) > 1:
-                half = len(chunk) // 2
-                return [chunk[:half], chunk[half:]]
-            return self._handle_poison(subscription, chunk, verdict)
-        except Transient as verdict:
-            return self._keep(subscription, chunk, verdict)
-        except Backpressure as verdict:
-            self._say("consumer_busy", Check(str(verdict), is_degraded=True))
-            self._wait(subscription, verdict.retry_after_s)
-            return [chunk]
-        self._fuse.handled(len(chunk))
-        self._settled(chunk, "handled")
-        return []
-
-    def _handle_poison(
-        self, subscription: Subscription, chunk: Batch, verdict: Poison
-    ) -> list[Batch]:
-        record = chunk[0]
-        if record.topic == self._dead_letter_topic:
-            # It lies where parking would put it: parked again, it would go round for ever.
-            log.error("dead_letter_skipped", position=str(record.position), reason=str(verdict))
-            self._settled(chunk, "skipped")
-            return []
-        self._fuse.check(self._clock())
-        try:
-            self._parking.park(record, verdict)
-        except Transient as delay:
-            return self._keep(subscription, chunk, delay)
-        self._fuse.parked(self._clock())
-        self._settled(chunk, "parked")
-        return []
-
-    def _keep(self, subscription: Subscription, chunk: Batch, verdict: Transient) -> list[Batch]:
-        self._say("batch_kept", Check(str(verdict)))
-        self._commit(subscription)
-        self._wait(subscription, self._retry.failed(self._clock()) - self._clock())
-        return [chunk]
-
-    def _settled(self, chunk: Batch, result: str) -> None:
-        self._offsets.settled(record.position for record in chunk)
-        RECORDS.labels(self.consumer, result).inc(len(chunk))
-        self._retry.succeeded()
-        self._check = Check()
+    def _handle(self, subscription: Subscription, chunk: Batch) -> tuple[Batch, ...]:
+        """Return what is still to be handled, in order, once it may be."""
+        step = self._verdicts.handle(chunk)
+        if step.settled is not None:
+            self._offsets.settled(record.position for record in chunk)
+            RECORDS.labels(self.consumer, step.settled).inc(len(chunk))
+            self._check = Check()
+        if step.check is not None:
+            self._say("batch_kept", step.check)
+            self._commit(subscription)
+            self._wait(subscription, step.wait_s)
+        return step.left
 
     def _wait(self, subscription: Subscription, seconds: float) -> None:
         """Wait while paused but polling, so that the group keeps us as a member."""
@@ -240,31 +191,3 @@ class Worker:
         if check != self._check:
             log.warning(event, consumer=self.consumer, reason=check.reason)
         self._check = check
-
-
-class WorkerPart:
-    """Runs a worker in a thread for as long as the process lives; says when it dies."""
-
-    _STOP_TIMEOUT_S = 15.0
-
-    def __init__(self, worker: Worker, fail: Callable[[str], None]) -> None:
-        self.name = worker.consumer
-        self._worker = worker
-        self._fail = fail
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-
-    async def start(self) -> None:
-        """Start the thread; the worker connects by itself."""
-        self._thread.start()
-
-    async def stop(self) -> None:
-        """Let the worker finish the batch in the handler's hands, then commit and leave."""
-        self._worker.stop()
-        await asyncio.to_thread(self._thread.join, self._STOP_TIMEOUT_S)
-
-    def _run(self) -> None:
-        try:
-            self._worker.run()
-        except Exception as error:
-            log.exception("worker_died", consumer=self.name)
-            self._fail(f"{self.name}: {error}")

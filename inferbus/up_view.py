@@ -103,7 +103,7 @@ class HumanView:
             and line.get("event") not in _ALERT_STYLES
         ):
             raise structlog.DropEvent
-        if line.get("event") in _ALERT_STYLES and self._printer.is_alive():
+        if line.get("event") in _ALERT_STYLES:
             self._waiting.append(dict(line))
             raise structlog.DropEvent
         return line
@@ -214,7 +214,9 @@ def _way_in(content: dict[str, Any]) -> Iterator["Text"]:
     port = content["local_webhook_url"].split("/")[2].rpartition(":")[2]
     yield Text("Providers cannot reach this address. A tunnel, then --public-url:", "bold")
     yield Text(f"  cloudflared tunnel --url http://127.0.0.1:{port}   ngrok http {port}")
-    yield Text(f"  ssh -R 80:127.0.0.1:{port} your-server   →   inferbus up --public-url https://…")
+    yield Text(
+        f"  ssh -R 8080:127.0.0.1:{port} your-server   →   inferbus up --public-url https://…"
+    )
 
 
 def example_curl(url: str) -> str:

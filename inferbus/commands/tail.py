@@ -78,7 +78,7 @@ def _line(row: dict[str, Any]) -> str:
     }
     known = [f"{name}={safe(value)}" for name, value in facts.items() if value is not None]
     words = [safe(row.get("received_at")), f"{safe(row['outcome']):<11}", safe(row["id"]), *known]
-    return " ".join([*words, f"{row['topic']}/{row['partition']}@{row['offset']}"])
+    return " ".join([*words, f"{row['topic']}[{row['partition']}]@{row['offset']}"])
 
 
 @contextlib.contextmanager

@@ -154,8 +154,19 @@ def test_quiet_keeps_alerts_and_what_is_wrong() -> None:
     with pytest.raises(structlog.DropEvent):
         view.log_line(None, "info", {"event": "delivery_accepted"})
 
-    for method, event in (("warning", "other"), ("info", "alert_resolved")):
-        assert view.log_line(None, method, {"event": event}) == {"event": event}
+    assert view.log_line(None, "warning", {"event": "other"}) == {"event": "other"}
+
+
+def test_an_alert_before_the_welcome_is_shown_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was raised before a restart may be told while the parts still start."""
+    view = HumanView(Path(".inferbus"), is_quiet=True)
+    with pytest.raises(structlog.DropEvent):
+        view.log_line(None, "info", {"event": "alert_resolved", "summary": "3 failed"})
+
+    view.ready(CONTENT)
+    view.close()
+
+    assert "3 failed" in capsys.readouterr().out.partition("inferbus is ready")[2]
 
 
 def test_a_flood_of_deliveries_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:

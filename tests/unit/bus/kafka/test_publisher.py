@@ -169,6 +169,13 @@ def test_the_bytes_of_waiting_records_are_bounded(
     assert isinstance(publisher.submit(RECORD).exception(0), QueueFullError)
     assert not alone.done()
 
+    assert producers[0].got_one.wait(PATIENCE_S)
+    producers[0].unanswered.pop(0)(0)
+    assert alone.result(PATIENCE_S).offset == 0
+    first, second = publisher.submit(Record("t", b"k", b"x" * 80)), publisher.submit(RECORD)
+    assert not first.done()
+    assert not second.done()
+
 
 def test_records_wait_for_a_connection(make: Make, clock: Clock) -> None:
     """The publisher tries again by itself, and says why it cannot meanwhile."""

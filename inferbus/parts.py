@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from aiohttp import web
@@ -103,6 +103,33 @@ class Idle:
 
     async def stop(self) -> None:
         """Do nothing."""
+
+
+class Together:
+    """Parts that start one after the other and stop all at once: each takes its time to end."""
+
+    def __init__(self, name: str, parts: Sequence[Part]) -> None:
+        self.name = name
+        self._parts = parts
+        self._started: list[Part] = []
+
+    async def start(self) -> None:
+        """Start each; where one cannot, stop those before it."""
+        try:
+            for part in self._parts:
+                await part.start()
+                self._started.append(part)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop all that were started; raise the first failure once all have ended."""
+        for outcome in await asyncio.gather(
+            *(part.stop() for part in self._started), return_exceptions=True
+        ):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
 
 class Watch:

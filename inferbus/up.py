@@ -19,7 +19,16 @@ from bus.runtime.lifecycle import Lifecycle, Part
 from bus.runtime.settings import Settings
 from inferbus import callback
 from inferbus.keys import ensure_signing_key
-from inferbus.parts import AdminServer, Deferred, Idle, Listening, PublisherPart, Readiness, Watch
+from inferbus.parts import (
+    AdminServer,
+    Deferred,
+    Idle,
+    Listening,
+    PublisherPart,
+    Readiness,
+    Together,
+    Watch,
+)
 from inferbus.up_ground import CatchUp, Ground
 from inferbus.up_state import UpFile
 from inferbus.up_view import View
@@ -56,11 +65,11 @@ class Up:
 
     def parts(self) -> Sequence[Part]:
         """Return the parts in the order of their start."""
+        consumers = [Deferred("storage", self._storage), Deferred("alerting", self._alerting)]
         return [
             self._ground,
             Deferred("broker-watch", self._watch),
-            Deferred("storage", self._storage),
-            Deferred("alerting", self._alerting),
+            Together("consumers", consumers),
             Deferred("catch-up", self._catch_up),
             Deferred("publisher", self._publishing),
             Deferred("ingest", self._ingesting),

@@ -6,7 +6,7 @@ import errno
 import pytest
 
 from inferbus.errors import ProblemError
-from inferbus.parts import Deferred, Listening, Watch, listening
+from inferbus.parts import Deferred, Listening, Together, Watch, listening
 from inferbus.urls import local_url, reachable
 
 
@@ -28,6 +28,20 @@ class Journal:
         self.entries.append("stop")
 
 
+class Slow(Journal):
+    """A part that ends when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stopping = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def stop(self) -> None:
+        self.is_stopping.set()
+        await self.may_end.wait()
+        await super().stop()
+
+
 async def test_a_deferred_part_is_made_when_it_starts() -> None:
     """What it needs is known only then."""
     journal = Journal()
@@ -45,6 +59,31 @@ async def test_a_deferred_part_is_made_when_it_starts() -> None:
 
     assert made == [1]
     assert journal.entries == ["start", "stop"]
+
+
+async def test_parts_together_stop_all_at_once() -> None:
+    """Two consumers end within one poll, not one after the other."""
+    both = [Slow(), Slow()]
+    parts = Together("both", both)
+
+    await parts.start()
+    stopping = asyncio.create_task(parts.stop())
+    await asyncio.gather(*(part.is_stopping.wait() for part in both))
+    for part in both:
+        part.may_end.set()
+    await stopping
+
+    assert [part.entries for part in both] == [["start", "stop"], ["start", "stop"]]
+
+
+async def test_what_was_started_is_stopped_where_the_next_cannot_start() -> None:
+    first, second = Journal(), Journal(OSError("no"))
+
+    with pytest.raises(OSError, match="no"):
+        await Together("both", [first, second]).start()
+
+    assert first.entries == ["start", "stop"]
+    assert second.entries == []
 
 
 async def test_a_taken_port_is_named_with_what_to_do() -> None:

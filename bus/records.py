@@ -1,5 +1,6 @@
 """What Kafka stores, and where."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -55,6 +56,11 @@ class Record:
         headers = sum(len(name) + len(raw) + 4 for name, raw in self.headers)
         return len(self.key or b"") + len(self.value or b"") + headers
 
+    @property
+    def fingerprint(self) -> "Fingerprint":
+        """Tells this very record apart wherever it lies: event id and SHA-256 of the value."""
+        return self.header("ce_id") or "", hashlib.sha256(self.value or b"").digest()
+
     def header(self, name: str) -> str | None:
         """Return the last header of that name as text, or None."""
         for key, raw in reversed(self.headers):
@@ -96,3 +102,4 @@ def quarantine_record(
 
 
 NextOffsets = Mapping[TopicPartition, int]
+Fingerprint = tuple[str, bytes]

@@ -109,18 +109,28 @@ class Acceptor:
             self._durable.popitem(last=False)
 
     async def _keep(self, item: Item) -> tuple[EventReceipt, str]:
-        record = self._record(await self._claim_check(item))
-        kept = await self._keeper.keep(record, item.id, item.body_sha256)
+        try:
+            checked = await self._claim_check(item)
+        except BlobStoreError as error:
+            record = self._record(item)
+            kept = await self._keep_whole(item, record, error)
+        else:
+            record = self._record(checked)
+            kept = await self._keeper.keep(record, item.id, item.body_sha256)
         return _receipt(item, record, kept), kept.by
+
+    async def _keep_whole(self, item: Item, record: Record, why: BlobStoreError) -> Kept:
+        log.warning("blob_store_away", event_id=item.id, reason=str(why))
+        try:
+            return await self._keeper.keep_whole(record, item.id, item.body_sha256)
+        except NotDurableError as error:
+            raise NotDurableError(f"blob store: {why}; {error}") from error
 
     async def _claim_check(self, item: Item) -> Item:
         """Move a body above the inline limit to the blob store, before its record is published."""
         if item.body is None or len(item.body) <= self._inline_limit_bytes:
             return item
-        try:
-            ref: PayloadRef = await asyncio.to_thread(self._blobs.put, item.body, item.body_sha256)
-        except BlobStoreError as error:
-            raise NotDurableError(f"blob store: {error}") from error
+        ref: PayloadRef = await asyncio.to_thread(self._blobs.put, item.body, item.body_sha256)
         return msgspec.structs.replace(item, body=None, payload_ref=ref)
 
     def _record(self, item: Item) -> Record:

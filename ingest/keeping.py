@@ -28,6 +28,15 @@ class Keeper(Protocol):
         """Return once the record is durable; raises `NotDurableError`."""
         ...
 
+    async def keep_whole(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """
+        Keep a record with a body that belongs into the blob store, which is away.
+
+        Such a record is too large for Kafka; raises `NotDurableError` where nothing else can
+        hold it.
+        """
+        ...
+
 
 class KafkaKeeper:
     """Durable is what Kafka has acknowledged within the publish deadline."""
@@ -47,3 +56,8 @@ class KafkaKeeper:
             raise NotDurableError(f"Kafka: {reason}") from error
         except BusError as error:
             raise NotDurableError(f"Kafka: {error}") from error
+
+    async def keep_whole(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`: Kafka cannot hold it."""
+        del record, event_id, body_sha256
+        raise NotDurableError("the blob store is away and there is no spool")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from bus.blobs import open_blobs
+from bus.blobs import BlobStore, open_blobs
 from bus.protocols import Publisher
 from bus.runtime.health import Check, Health
 from bus.runtime.settings import Settings
@@ -13,10 +13,12 @@ from ingest.accept import Acceptor
 from ingest.auth import authenticator_from
 from ingest.body import BodyLimits
 from ingest.handlers import Handlers, not_found
-from ingest.keeping import KafkaKeeper
+from ingest.keeping import KafkaKeeper, Keeper
 from ingest.load import Load
 from ingest.providers import PROVIDERS
 from ingest.report import DeliveryReport
+from ingest.spool.releases import ByAcknowledgement
+from ingest.spool.spooling import MakeReleases, Spooling
 from schemas.topics import TopicNames
 
 # Connections that wait to be accepted; the kernel's own cap is usually 4096.
@@ -27,6 +29,7 @@ class IngestService:
     """
     Listens for deliveries once started; `url` is its base URL with the real port.
 
+    `make_releases` says when spooled entries are released, on acknowledgement unless given.
     Raises `SettingsError` where a method of authentication lacks its secret or the blob
     store cannot be used.
     """
@@ -40,15 +43,36 @@ class IngestService:
         health: Health,
         *,
         observe: Callable[[DeliveryReport], None] | None = None,
+        make_releases: MakeReleases = ByAcknowledgement,
     ) -> None:
         self._settings = settings.ingest
-        self._handlers = _handlers(settings, publisher, observe)
+        blobs = open_blobs(settings.blobs_url)
+        self.spooling: Spooling | None = None
+        keeper: Keeper = KafkaKeeper(publisher, settings.ingest.publish_deadline_s)
+        if settings.spool.mode == "off":
+            health.register("kafka", lambda: Check(publisher.healthy()))
+        else:
+            self.spooling = Spooling(settings, publisher, blobs, health, make_releases)
+            keeper = self.spooling.keeper
+        self._handlers = _handlers(settings, keeper, blobs, observe)
         self._runner: web.AppRunner | None = None
         self.url = ""
-        health.register("kafka", lambda: Check(publisher.healthy()))
 
     async def start(self) -> None:
-        """Bind and listen. Raises OSError where the port is taken."""
+        """
+        Open the spool, bind and listen, whatever Kafka's state.
+
+        Raises OSError where the port is taken, `SpoolError` where the spool cannot be used.
+        """
+        if self.spooling is not None:
+            await self.spooling.start()
+        try:
+            await self._listen()
+        except BaseException:
+            await self._close_spool()
+            raise
+
+    async def _listen(self) -> None:
         app = build_app(self._handlers)
         self._runner = web.AppRunner(
             app,
@@ -74,6 +98,11 @@ class IngestService:
                 await site.stop()
             await self._handlers.drain()
             await self._runner.cleanup()
+        await self._close_spool()
+
+    async def _close_spool(self) -> None:
+        if self.spooling is not None:
+            await self.spooling.stop()
 
 
 def build_app(handlers: Handlers) -> web.Application:
@@ -90,13 +119,16 @@ async def _without_server_name(_request: web.Request, response: web.StreamRespon
 
 
 def _handlers(
-    settings: Settings, publisher: Publisher, observe: Callable[[DeliveryReport], None] | None
+    settings: Settings,
+    keeper: Keeper,
+    blobs: BlobStore,
+    observe: Callable[[DeliveryReport], None] | None,
 ) -> Handlers:
     ingest = settings.ingest
     acceptor = Acceptor(
         PROVIDERS,
-        KafkaKeeper(publisher, ingest.publish_deadline_s),
-        open_blobs(settings.blobs_url),
+        keeper,
+        blobs,
         TopicNames(settings.topics.prefix),
         inline_limit_bytes=ingest.inline_limit_bytes,
         traceparent=new_traceparent,

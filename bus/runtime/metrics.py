@@ -30,6 +30,10 @@ PUBLISH_ERRORS = Counter(
 )
 INFLIGHT = Gauge("inferbus_inflight", "Deliveries between their first line and their answer.")
 INFLIGHT_BYTES = Gauge("inferbus_inflight_bytes", "Body bytes of the deliveries in flight.")
+SPOOL_ENTRIES = Gauge("inferbus_spool_entries", "Entries the spool holds, set aside ones included.")
+SPOOL_BYTES = Gauge("inferbus_spool_bytes", "Bytes the spool takes on disk.")
+SPOOL_OLDEST_SECONDS = Gauge("inferbus_spool_oldest_seconds", "Age of the spool's oldest entry.")
+SPOOL_DRAINED = Counter("inferbus_spool_drained", "Records published out of the spool.")
 RECORDS = Counter(
     "inferbus_records", "Records a consumer settled, by result.", ["consumer", "result"]
 )

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -146,6 +147,26 @@ class IngestSettings(_Section):
         return tuple(self.auth.split(","))
 
 
+def _needs_always(answer: str, info: ValidationInfo) -> str:
+    if answer == "spool" and info.data.get("mode") != "always":
+        raise ValueError("`spool` needs INFERBUS_SPOOL__MODE=always")
+    return answer
+
+
+class SpoolSettings(_Section):
+    """The journal on local disk that holds what Kafka has not acknowledged."""
+
+    dir: Path | None = None
+    """Folder; unset is `spool` in the data directory. It must outlive the process."""
+    # An hour of 200 deliveries a second of 1.5 KB.
+    max_bytes: Annotated[int, Field(ge=33_554_432)] = 1_073_741_824
+    """Most bytes on disk; deliveries beyond are refused with 503 unless Kafka takes them."""
+    mode: Literal["fallback", "always", "off"] = "fallback"
+    """`fallback` spools what Kafka does not acknowledge in time, `always` every delivery first."""
+    answer: Annotated[Literal["kafka", "spool"], AfterValidator(_needs_always)] = "kafka"
+    """In mode `always`: wait for Kafka until the publish deadline, or answer from the spool."""
+
+
 class BlobSettings(_Section):
     """Where bodies above the inline limit lie."""
 
@@ -207,10 +228,11 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path(".inferbus")
-    """Where this machine keeps its own files: database, blobs, signing key."""
+    """Where this machine keeps its own files: database, spool, blobs, signing key."""
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
     ingest: IngestSettings = IngestSettings()
+    spool: SpoolSettings = SpoolSettings()
     blobs: BlobSettings = BlobSettings()
     storage: StorageSettings = StorageSettings()
     alerting: AlertingSettings = AlertingSettings()
@@ -235,6 +257,11 @@ class Settings(BaseSettings):
         if self.storage.url is not None:
             return self.storage.url.get_secret_value()
         return f"sqlite:///{self.data_dir.resolve() / 'inferbus.db'}"
+
+    @property
+    def spool_dir(self) -> Path:
+        """The spool's folder, in the data directory unless set."""
+        return (self.spool.dir or self.data_dir / "spool").resolve()
 
     @property
     def blobs_url(self) -> str:

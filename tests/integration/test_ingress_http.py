@@ -73,9 +73,16 @@ def overrides() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def endpoint(tmp_path: Path, overrides: dict[str, Any]) -> AsyncIterator[Endpoint]:
+def spool_mode() -> str:
+    return "fallback"
+
+
+@pytest.fixture
+async def endpoint(
+    tmp_path: Path, overrides: dict[str, Any], spool_mode: str
+) -> AsyncIterator[Endpoint]:
     ingest = {"port": 0, "signing_keys": KEYS, "publish_deadline_s": 0.5, **overrides}
-    settings = load_settings(data_dir=tmp_path, ingest=ingest)
+    settings = load_settings(data_dir=tmp_path, ingest=ingest, spool={"mode": spool_mode})
     publisher, reports = GatedPublisher(), list[DeliveryReport]()
     service = IngestService(settings, publisher, Health(), observe=reports.append)  # type: ignore[arg-type] # only what ingest uses
     await service.start()
@@ -241,7 +248,18 @@ async def raw(endpoint: Endpoint, rest: bytes) -> bytes:
     return answer
 
 
-async def test_without_acknowledgement_the_sender_keeps_it(endpoint: Endpoint) -> None:
+async def test_without_acknowledgement_the_spool_keeps_it(endpoint: Endpoint) -> None:
+    """200 after the publish deadline, saying what guarantees it."""
+    endpoint.publisher.gate.clear()
+
+    status, answer, _ = await endpoint.post()
+
+    assert (status, answer["status"], answer["durability"]) == (200, "spooled", "spool")
+    assert answer["events"][0]["offset"] is None
+
+
+@pytest.mark.parametrize("spool_mode", ["off"])
+async def test_without_acknowledgement_and_spool_the_sender_keeps_it(endpoint: Endpoint) -> None:
     """503 with Retry-After after the publish deadline, never 2xx."""
     endpoint.publisher.gate.clear()
 

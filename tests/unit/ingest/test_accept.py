@@ -30,6 +30,13 @@ class RememberingKeeper:
     records: list[Record] = field(default_factory=list)
     gate: asyncio.Event | None = None
     failure: str | None = None
+    whole: list[Record] = field(default_factory=list)
+
+    async def keep_whole(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        if self.failure is not None:
+            raise NotDurableError(self.failure)
+        self.whole.append(record)
+        return Kept("spool", None)
 
     async def keep(self, record: Record, event_id: str, body_sha256: str) -> Kept:
         if self.gate is not None:
@@ -172,8 +179,22 @@ async def test_a_large_body_goes_to_the_blob_store_first(
     assert DirectoryBlobs(tmp_path).get(event.payload_ref.sha256) == BODY
 
 
-async def test_without_the_blob_nothing_is_published(keeper: RememberingKeeper) -> None:
-    """A reference to nothing would be a loss with a receipt."""
+async def test_without_the_blob_the_record_is_kept_whole(keeper: RememberingKeeper) -> None:
+    """A reference to nothing would be a loss with a receipt: the claim check comes later."""
+    acceptor = Acceptor(
+        PROVIDERS, keeper, RefusingBlobs(), TopicNames(), inline_limit_bytes=10, traceparent=str
+    )
+
+    answer = await accept(acceptor)
+
+    assert (answer.status, answer.durability) == ("spooled", "spool")
+    assert keeper.records == []
+    assert decode_event(keeper.whole[0].value or b"").body == BODY
+
+
+async def test_without_blob_and_spool_the_sender_keeps_it(keeper: RememberingKeeper) -> None:
+    """Both reasons are named."""
+    keeper.failure = "the spool is full"
     acceptor = Acceptor(
         PROVIDERS, keeper, RefusingBlobs(), TopicNames(), inline_limit_bytes=10, traceparent=str
     )
@@ -181,7 +202,8 @@ async def test_without_the_blob_nothing_is_published(keeper: RememberingKeeper) 
     answer = await accept(acceptor)
 
     assert (answer.status, answer.reason) == ("refused", "not-durable")
-    assert keeper.records == []
+    assert "No space left" in (answer.detail or "")
+    assert "the spool is full" in (answer.detail or "")
 
 
 @pytest.mark.parametrize("limit", [1000, 2])

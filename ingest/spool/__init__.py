@@ -1,0 +1,1 @@
+"""The spool: a durable journal on local disk that holds what Kafka has not acknowledged."""

@@ -1,0 +1,177 @@
+"""Keepers that have a spool: a delivery is durable on Kafka or on our disk, or it is refused."""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from bus.errors import RecordRefusedError
+from bus.records import Position, Record
+from ingest.keeping import Kept, NotDurableError
+from ingest.spool.drainer import Drainer
+from ingest.spool.errors import SpoolError
+from ingest.spool.first_send import FirstSends, Sent, acknowledged, failure
+from ingest.spool.pace import Traffic
+from ingest.spool.releases import Releases
+from ingest.spool.spool import Ref, Spool
+
+log = structlog.get_logger()
+
+# A disk that hangs (a network mount) must not hold the sender's connection for ever.
+APPEND_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A record and whose it is."""
+
+    record: Record
+    event_id: str
+    body_sha256: str
+
+
+class Journaling:
+    """What the keepers share: appending, and following a send whose entry is in the spool."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        sends: FirstSends,
+        drainer: Drainer,
+        releases: Releases,
+        traffic: Traffic,
+    ) -> None:
+        self._spool = spool
+        self._drainer = drainer
+        self._releases = releases
+        self.sends = sends
+        self.traffic = traffic
+
+    async def append(self, it: Delivered, *, is_whole: bool = False) -> Ref:
+        """Return once the record is on disk; raises `NotDurableError`."""
+        try:
+            async with asyncio.timeout(APPEND_TIMEOUT_S):
+                return await self._spool.append(
+                    it.record, it.event_id, it.body_sha256, is_whole=is_whole
+                )
+        except TimeoutError as error:
+            raise NotDurableError("the spool's disk does not answer") from error
+        except SpoolError as error:
+            raise NotDurableError(str(error)) from error
+
+    def leave_to_drainer(self, ref: Ref) -> None:
+        """Have an entry published that was never sent."""
+        self._drainer.add([ref])
+
+    def send(self, ref: Ref, record: Record) -> Sent:
+        """Send the record of an entry that is on disk."""
+        self._releases.sending(ref, record)
+        sent = self.sends.begin(record)
+        self.follow(ref, record, sent)
+        return sent
+
+    def follow(self, ref: Ref, record: Record, sent: Sent) -> None:
+        """See to the entry once its send has resolved, however late."""
+        sent.add_done_callback(lambda done: self._resolved(ref, record, done))
+
+    def has_room(self) -> bool:
+        """Tell whether the broker may be given more."""
+        return self._releases.has_room()
+
+    def _resolved(self, ref: Ref, record: Record, sent: Sent) -> None:
+        error = failure(sent)
+        if error is None:
+            self._releases.acknowledged(ref)
+        elif isinstance(error, RecordRefusedError):
+            log.error("spool_entry_refused", event_id=record.header("ce_id"), reason=str(error))
+            self._releases.refused(record)
+            self._spool.refuse(ref, str(error))
+        else:
+            self._drainer.add([ref])
+
+
+class FallbackKeeper:
+    """Kafka first; the spool where Kafka has not acknowledged within the publish deadline."""
+
+    def __init__(self, journaling: Journaling) -> None:
+        self._journaling = journaling
+
+    async def keep(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`. An acknowledgement after the deadline only releases the entry."""
+        self._journaling.traffic.deliveries += 1
+        it = Delivered(record, event_id, body_sha256)
+        if self._journaling.sends.obstacle() is None:
+            return await self._sent_first(it)
+        try:
+            ref = await self._journaling.append(it)
+        except NotDurableError as error:
+            # Without a spool there is only Kafka, and this its probe.
+            return await self._kafka_alone(it, error)
+        self._journaling.leave_to_drainer(ref)
+        return Kept("spool", None)
+
+    async def keep_whole(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`."""
+        return await keep_whole(self._journaling, Delivered(record, event_id, body_sha256))
+
+    async def _sent_first(self, it: Delivered) -> Kept:
+        sends = self._journaling.sends
+        sent = sends.begin(it.record)
+        position = await sends.within_deadline(sent)
+        if position is None:
+            position = await self._spooled_beside(it, sent)
+        return Kept("spool" if position is None else "kafka", position)
+
+    async def _spooled_beside(self, it: Delivered, sent: Sent) -> Position | None:
+        """Spool what is still on its way; return its position if it arrived meanwhile."""
+        try:
+            ref = await self._journaling.append(it)
+        except NotDurableError:
+            if (position := acknowledged(sent)) is not None:
+                return position
+            raise
+        # Resolved by now or later: either way its entry is seen to.
+        self._journaling.follow(ref, it.record, sent)
+        return acknowledged(sent)
+
+    async def _kafka_alone(self, it: Delivered, why: NotDurableError) -> Kept:
+        sends = self._journaling.sends
+        position = await sends.within_deadline(sends.begin(it.record))
+        if position is None:
+            raise why
+        return Kept("kafka", position)
+
+
+class AlwaysKeeper:
+    """
+    The spool first, then Kafka: whatever Kafka does, the delivery is durable.
+
+    `waits` for the acknowledgement until the publish deadline, so that the answer can name the
+    position, or answers as soon as the entry is on disk.
+    """
+
+    def __init__(self, journaling: Journaling, *, waits: bool) -> None:
+        self._journaling = journaling
+        self._waits = waits
+
+    async def keep(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`."""
+        self._journaling.traffic.deliveries += 1
+        ref = await self._journaling.append(Delivered(record, event_id, body_sha256))
+        sends = self._journaling.sends
+        if sends.obstacle() is not None or not self._journaling.has_room():
+            self._journaling.leave_to_drainer(ref)
+            return Kept("spool", None)
+        sent = self._journaling.send(ref, record)
+        return Kept("spool", await sends.within_deadline(sent) if self._waits else None)
+
+    async def keep_whole(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`."""
+        return await keep_whole(self._journaling, Delivered(record, event_id, body_sha256))
+
+
+async def keep_whole(journaling: Journaling, it: Delivered) -> Kept:
+    """Leave both the blob store and Kafka to the drainer."""
+    journaling.traffic.deliveries += 1
+    journaling.leave_to_drainer(await journaling.append(it, is_whole=True))
+    return Kept("spool", None)

@@ -1,0 +1,44 @@
+"""One owner per sub-spool, for as long as its process lives."""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.spool.errors import SpoolInUseError
+
+_LOCK_FILE = "lock"
+_PREFIX = "w"
+
+
+class FolderLock:
+    """Held from the making on; the kernel lets go of it with the process, however that ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raise `SpoolInUseError` where somebody else holds it, OSError where it cannot be."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise SpoolInUseError(
+                f"another process uses the spool {folder}: stop it, or set INFERBUS_SPOOL__DIR"
+            ) from None
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def release(self) -> None:
+        """Let go of it; the file stays, for others may have opened it already."""
+        os.close(self._file)
+
+
+def sub_spool(spool: Path, worker: int) -> Path:
+    """Return the folder of one worker's sub-spool."""
+    return spool / f"{_PREFIX}{worker}"
+
+
+def sub_spools(spool: Path) -> Sequence[Path]:
+    """Return the sub-spools there are."""
+    return sorted(path for path in spool.glob(f"{_PREFIX}*") if path.is_dir())

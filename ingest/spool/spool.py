@@ -1,0 +1,169 @@
+"""All sub-spools of one process: its own to append to, left ones to drain."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from bus.records import Record
+from ingest.spool.contents import Contents
+from ingest.spool.disk import Disk
+from ingest.spool.errors import SpoolError, SpoolInUseError
+from ingest.spool.frames import Entry
+from ingest.spool.journal import Journal
+from ingest.spool.lock import FolderLock, sub_spool, sub_spools
+from ingest.spool.segments import Segments
+
+log = structlog.get_logger()
+
+
+class Ref(NamedTuple):
+    """Names an entry: which of the process' journals, and its id there; ordered by age there."""
+
+    id: int
+    journal: int = 0
+
+
+class Spool:
+    """
+    The durable entries of this process. Used from one event loop.
+
+    On opening, every sub-spool that no process holds is adopted: what a worker left behind is
+    drained by another one.
+    """
+
+    def __init__(
+        self, folder: Path, max_bytes: int, worker: int | None = 0, disk: Disk | None = None
+    ) -> None:
+        """With `worker` None there is no spool of its own: what lies there is only drained."""
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._worker = worker
+        self._disk = disk
+        self._locks: list[FolderLock] = []
+        self._journals: list[Journal] = []
+
+    async def open(self) -> list[Ref]:
+        """
+        Return the entries that wait to be published, each journal's oldest first.
+
+        Raises `SpoolInUseError` where another process holds this worker's sub-spool, and
+        `SpoolError` where the folder cannot be used.
+        """
+        try:
+            return await self._open()
+        except OSError as error:
+            await self.close()
+            raise SpoolError(
+                f"cannot use the spool {self._folder}: {error.strerror or error};"
+                " set INFERBUS_SPOOL__DIR"
+            ) from error
+        except BaseException:
+            await self.close()
+            raise
+
+    @property
+    def entries(self) -> int:
+        """How many entries wait to be published or are set aside."""
+        return sum(journal.entries for journal in self._journals)
+
+    @property
+    def refused(self) -> int:
+        """How many of them are set aside."""
+        return sum(journal.refused for journal in self._journals)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(journal.size for journal in self._journals)
+
+    @property
+    def oldest_at(self) -> float | None:
+        """Since when the oldest entry waits, unix seconds; None where none does."""
+        ages = [journal.oldest_at for journal in self._journals]
+        return min((at for at in ages if at is not None), default=None)
+
+    def failing(self) -> str | None:
+        """Return why an append would fail, None while it would not."""
+        if not self._journals:
+            return "the spool is not open"
+        if (reason := self._journals[0].failing()) is not None:
+            return f"the spool's disk refuses: {reason}"
+        if self.size >= self._max_bytes:
+            return f"the spool is full: it holds {self.size} of {self._max_bytes} bytes"
+        return None
+
+    async def append(
+        self, record: Record, event_id: str, body_sha256: str, *, is_whole: bool = False
+    ) -> Ref:
+        """Return once the record is on disk; raises `SpoolError`."""
+        if not self._journals:
+            raise SpoolError("the spool is not open")
+        room_bytes = self._max_bytes - self.size
+        entry_id = await self._journals[0].append(
+            record, event_id, body_sha256, room_bytes=room_bytes, is_whole=is_whole
+        )
+        return Ref(entry_id)
+
+    def release(self, ref: Ref) -> None:
+        """Mark an entry as not to be published again."""
+        self._journals[ref.journal].release(ref.id)
+
+    def refuse(self, ref: Ref, reason: str) -> None:
+        """Set an entry aside that Kafka would refuse again."""
+        self._journals[ref.journal].refuse(ref.id, reason)
+
+    async def read(self, refs: Sequence[Ref], max_bytes: int) -> list[Entry | None]:
+        """
+        Return the first of these entries as far as they fit, one at least; None for what is gone.
+
+        All of them must lie in the same journal.
+        """
+        return await self._journals[refs[0].journal].read([ref.id for ref in refs], max_bytes)
+
+    async def close(self) -> None:
+        """Write what was handed over, let go of the locks."""
+        for journal in self._journals:
+            await journal.close()
+        for lock in self._locks:
+            lock.release()
+        self._locks.clear()
+
+    async def _open(self) -> list[Ref]:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        waiting: list[Ref] = []
+        own = None if self._worker is None else sub_spool(self._folder, self._worker)
+        if own is not None:
+            waiting += await self._take(own)
+        for left in sub_spools(self._folder):
+            if left != own:
+                waiting += await self._adopt(left)
+        return waiting
+
+    async def _adopt(self, folder: Path) -> list[Ref]:
+        try:
+            return await self._take(folder)
+        except SpoolInUseError:
+            if self._worker is None:
+                raise
+            return []  # its worker runs
+
+    async def _take(self, folder: Path) -> list[Ref]:
+        self._locks.append(FolderLock(folder))
+        journal = Journal(Segments(folder, disk=self._disk))
+        found = await journal.open()
+        self._journals.append(journal)
+        _tell(folder, found)
+        number = len(self._journals) - 1
+        return [Ref(i, number) for i in found.places if i not in found.refusals]
+
+
+def _tell(folder: Path, found: Contents) -> None:
+    for path, damage in found.damage:
+        if damage.is_torn:
+            log.warning("spool_tail_torn", path=str(path), bytes=damage.size)
+        else:
+            log.error("spool_damaged", path=str(path), offset=damage.offset, bytes=damage.size)
+    if found.places:
+        log.info("spool_recovered", path=str(folder), entries=len(found.places))

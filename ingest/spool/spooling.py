@@ -1,0 +1,101 @@
+"""The spool at work: opened, drained, measured, closed."""
+
+import time
+from collections.abc import Callable
+
+from bus.blobs import BlobStore
+from bus.protocols import Publisher
+from bus.runtime import metrics
+from bus.runtime.health import Check, Health
+from bus.runtime.settings import Settings
+from ingest.keeping import Keeper
+from ingest.spool.circuit import Circuit
+from ingest.spool.drainer import Drainer
+from ingest.spool.first_send import FirstSends
+from ingest.spool.keeper import AlwaysKeeper, FallbackKeeper, Journaling
+from ingest.spool.offload import Offload
+from ingest.spool.pace import Traffic
+from ingest.spool.releases import ByAcknowledgement, Release, Releases
+from ingest.spool.spool import Spool
+from schemas.topics import TopicNames
+
+# At a stop: what Kafka has not answered by then is published again at the next start.
+_RESOLVE_TIMEOUT_S = 3.0
+
+MakeReleases = Callable[[Release], Releases]
+
+
+class Spooling:
+    """
+    A part: the spool of one ingest and what keeps it short; `keeper` puts records into it.
+
+    Serves whatever Kafka's state. `releases` says when entries are released, on
+    acknowledgement unless given.
+    """
+
+    name = "spool"
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        blobs: BlobStore,
+        health: Health,
+        make_releases: MakeReleases = ByAcknowledgement,
+    ) -> None:
+        self._spool = Spool(settings.spool_dir, settings.spool.max_bytes)
+        deadline_s = settings.ingest.publish_deadline_s
+        circuit = Circuit(publisher.healthy)
+        traffic = Traffic()
+        releases = make_releases(self._spool.release)
+        self.drainer = Drainer(
+            self._spool,
+            publisher,
+            circuit,
+            releases,
+            Offload(blobs, TopicNames(settings.topics.prefix)),
+            deadline_s=deadline_s,
+            traffic=traffic,
+        )
+        sends = FirstSends(publisher, circuit, deadline_s)
+        journaling = Journaling(self._spool, sends, self.drainer, releases, traffic)
+        self._sends = sends
+        self.keeper = _keeper(settings, journaling)
+        self._register(health, publisher, is_always=settings.spool.mode == "always")
+
+    async def start(self) -> None:
+        """Open it and begin to drain what was left; raises `SpoolError`."""
+        self.drainer.add(await self._spool.open())
+        self.drainer.start()
+        metrics.SPOOL_ENTRIES.set_function(lambda: self._spool.entries)
+        metrics.SPOOL_BYTES.set_function(lambda: self._spool.size)
+        metrics.SPOOL_OLDEST_SECONDS.set_function(self._oldest_s)
+
+    async def stop(self) -> None:
+        """Let what is under way come in, then close; entries that wait stay on disk."""
+        await self._sends.wait_resolved(_RESOLVE_TIMEOUT_S)
+        await self.drainer.stop()
+        await self._spool.close()
+
+    def _oldest_s(self) -> float:
+        since = self._spool.oldest_at
+        return 0.0 if since is None else max(0.0, time.time() - since)
+
+    def _register(self, health: Health, publisher: Publisher, *, is_always: bool) -> None:
+        """Ready is who can make a delivery durable: by either way, or by the one that must be."""
+
+        def kafka() -> Check:
+            return Check(publisher.healthy(), is_degraded=self._spool.failing() is None)
+
+        def spool() -> Check:
+            needs_it = is_always or publisher.healthy() is not None
+            return Check(self._spool.failing(), is_degraded=not needs_it)
+
+        health.register("kafka", kafka)
+        health.register("spool", spool)
+
+
+def _keeper(settings: Settings, journaling: Journaling) -> Keeper:
+    if settings.spool.mode == "always":
+        return AlwaysKeeper(journaling, waits=settings.spool.answer == "kafka")
+    return FallbackKeeper(journaling)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from bus.errors import PublishError
+from bus.errors import PublishError, RecordRefusedError
 from bus.kafka.outbox import Outcome, Send
 from bus.kafka.producing import Producer
 from bus.kafka.watchdog import Watchdog
@@ -27,12 +27,16 @@ class Line:
         self._lock = threading.Lock()
         self._sent: dict[Send, float] = {}
         self._succeeded_at = clock()
+        self._has_failed = False
 
     def send(self, send: Send) -> None:
         """Send; raises `PublishError` where the producer does not take the record."""
         record = send.record
         partition = self._partitioner.choose(record.key, self._producer.partitions(record.topic))
         with self._lock:
+            if not self._sent and not self._has_failed:
+                # While nothing was sent nothing could succeed: a pause is no run of failures.
+                self._succeeded_at = self._clock()
             self._sent[send] = self._clock()
         try:
             self._producer.send(record, partition, lambda got: self._answer(send, partition, got))
@@ -61,6 +65,8 @@ class Line:
 
     def _answer(self, send: Send, partition: int, got: int | PublishError) -> None:
         self._forget(send)
+        # A record that is refused for itself says nothing of the producer.
+        self._has_failed = not isinstance(got, int | RecordRefusedError)
         if isinstance(got, PublishError):
             self._settle(send, got)
             return

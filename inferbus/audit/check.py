@@ -118,6 +118,7 @@ class Check:
         elif self._ledger.has_equal_content(claim):
             self._count_balanced(claim, books)
         else:
+            self._seen.add(hash(entry(claim, books)))
             self.add(differing(claim, books.events[claim.event_id or ""]))
 
     def _miss(self, claim: Claim) -> None:

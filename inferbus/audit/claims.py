@@ -18,9 +18,9 @@ class Kind(StrEnum):
     """Which book a record must be in."""
 
     EVENT = "event"
-    QUARANTINED = "quarantined"
+    QUARANTINED = "quarantined delivery"
     DEAD_LETTER = "dead letter"
-    UNREADABLE = "unreadable"
+    UNREADABLE = "unreadable record"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,8 @@ from bus.runtime.masking import mask_credentials
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # At DEBUG these print keys, values and raw frames: inference results.
 _NEVER_BELOW_INFO = ("kafka", "aiohttp", "sqlalchemy", "alembic", "asyncio")
-
-# Warns of each step of its own loop above 0.1 s, as on any busy machine.
-_TELLS_ERRORS_ONLY = ("kafka.net.selector",)
 # Five lines for each failed attempt to connect, several a second; we say once what is wrong.
+# Its loop warns of each step above 0.1 s, and of sockets that it closes itself, as errors.
 _TELLS_AT_DEBUG_ONLY = ("kafka.net", "kafka.cluster")
 
 
@@ -88,5 +86,3 @@ def _bridge_standard_library(
     for name in _TELLS_AT_DEBUG_ONLY:
         is_quiet = level > logging.DEBUG
         logging.getLogger(name).setLevel(logging.CRITICAL if is_quiet else logging.WARNING)
-    for name in _TELLS_ERRORS_ONLY:
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -6,10 +6,6 @@ import consumers.alerting.tables
 import consumers.storage.tables  # noqa: F401 - declares its tables
 from consumers.columns import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    transactional_ddl=True,  # SQLite can, but Alembic does not count on it
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():
     context.run_migrations()

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -12,15 +13,18 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, Table, delete, select, text
+from sqlalchemy import URL, Engine, Table, delete, insert, select, text
 
 from bus.errors import Poison, Transient
-from consumers.database import plain_text, reading
+from consumers.database import open_engine, plain_text, reading, upgrade
 from consumers.storage import queries
-from consumers.storage.sinks.base import Sink
+from consumers.storage.sinks.base import Batch, Sink
+from consumers.storage.sinks.mapping import event_values
 from consumers.storage.sinks.sql import SqlSink
 from consumers.storage.tables import CONFLICTS, CURRENT_STATUS, DEAD_LETTERS, EVENTS, QUARANTINE
 from schemas.event import EventError, InferenceEvent, Outcome
+from tests.support import postgres
+from tests.support.kafka.ports import ReservedPorts
 from tests.support.storage import (
     BODY,
     NOON,
@@ -352,13 +356,58 @@ def test_missing_tables_are_waited_for(sink: Sink, engine: Engine) -> None:
     assert rows(engine, EVENTS) == []
 
 
+def test_a_database_that_is_away_is_waited_for() -> None:
+    """The reason names no password."""
+    with ReservedPorts() as ports:
+        engine = open_engine(f"postgresql+psycopg://u:hush@127.0.0.1:{ports.reserve()}/d")
+
+        with pytest.raises(Transient, match="refused") as caught:
+            SqlSink(engine).write(batch_of([an_event()]))
+
+    assert "hush" not in str(caught.value)
+
+
+def test_a_restarted_database_is_written_to_at_once(postgres_server: URL) -> None:
+    """Connections that broke while nobody used them cost no batch."""
+    with postgres.database(postgres_server) as url:
+        upgrade(url)
+        engine, other = open_engine(url), open_engine(url)
+        sink = SqlSink(engine)
+        sink.write(batch_of([an_event("R1")]))
+        with other.begin() as connection:
+            mine = "datname = current_database() AND pid <> pg_backend_pid()"
+            connection.execute(
+                text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")  # noqa: S608 - no input
+            )
+
+        written = sink.write(batch_of([an_event("R2")]))
+
+        engine.dispose()
+        other.dispose()
+    assert len(written.events) == 1
+
+
+def test_an_id_too_long_for_an_index_is_poison(postgres_server: URL) -> None:
+    """PostgreSQL calls it an operational error; waiting for it would stop the partition."""
+    long = "".join(sha256(b"%d" % n) for n in range(1000))
+    with postgres.database(postgres_server) as url:
+        upgrade(url)
+        engine = open_engine(url)
+
+        with pytest.raises(Poison, match="index row"):
+            SqlSink(engine).write(batch_of([an_event(long)]))
+
+        engine.dispose()
+
+
 def test_two_writers_at_once_store_each_event_once(engine: Engine) -> None:
     """Two instances read the same records while a group rebalances."""
-    batches = [
-        batch_of([an_event(f"R{n}"), an_event(f"R{n}", Outcome.FAILED)][:: 1 - 2 * (n % 2)])
-        for n in range(20)
+    events = [
+        an_event(f"R{n:03}", outcome)
+        for n in range(150)
+        for outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
     ]
-    together = batch_of([an_event(f"R{n}") for n in reversed(range(20))])
+    singles = [batch_of([event]) for event in events[:20]]
     barrier = threading.Barrier(2)
     stored: list[InferenceEvent] = []
     conflicts: list[int] = []
@@ -372,19 +421,60 @@ def test_two_writers_at_once_store_each_event_once(engine: Engine) -> None:
             conflicts.append(written.conflicts)
 
     threads = [
-        threading.Thread(target=write, args=([*batches, together],)),
-        threading.Thread(target=write, args=([together, *batches[::-1]],)),
+        threading.Thread(target=write, args=([batch_of(events), *singles],)),
+        threading.Thread(target=write, args=([batch_of(events[::-1]), *singles[::-1]],)),
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
 
-    assert sorted(event.id for event in stored) == sorted(
-        f"deepinfra:R{n}:{outcome}" for n in range(20) for outcome in ("succeeded", "failed")
-    )
-    assert len(conflicts) == 42
-    assert sum(conflicts) == 0
+    assert sorted(event.id for event in stored) == sorted(event.id for event in events)
+    assert conflicts == [0] * 42
+
+
+def test_writers_of_opposite_order_do_not_wait_for_each_other_crosswise(
+    postgres_server: URL,
+) -> None:
+    """Each would hold what the other wants; SQLite has one writer at a time anyway."""
+    events = [an_event(f"R{n}") for n in range(3)]
+    errors: list[Exception] = []
+
+    def write(batch: Batch) -> None:
+        try:
+            SqlSink(engine).write(batch)
+        except Transient as error:
+            errors.append(error)
+
+    with postgres.database(postgres_server) as url:
+        upgrade(url)
+        engine = open_engine(url)
+        threads = [
+            threading.Thread(target=write, args=(batch_of(order),))
+            for order in (events, events[::-1])
+        ]
+        with engine.connect() as holder:
+            [middle] = batch_of([events[1]]).events
+            holder.execute(insert(EVENTS).values(event_values(middle, NOON)))
+            for thread in threads:
+                thread.start()
+            _wait_for_locked_writers(engine, len(threads))
+            holder.rollback()
+        for thread in threads:
+            thread.join(60)
+        stored = len(rows(engine, EVENTS))
+        engine.dispose()
+
+    assert (errors, stored) == ([], 3)
+
+
+def _wait_for_locked_writers(engine: Engine, count: int) -> None:
+    query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    ends_at = time.monotonic() + 30
+    with engine.connect() as connection:
+        while connection.scalar(query) != count:
+            assert time.monotonic() < ends_at
+            time.sleep(0.01)
 
 
 _RANK = {Outcome.SUCCEEDED: 2, Outcome.FAILED: 1, Outcome.PROGRESS: 0}

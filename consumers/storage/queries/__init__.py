@@ -1,7 +1,7 @@
 """Questions to storage. Each opens a connection of its own and blocks while it asks."""
 
 from consumers.storage.queries.books import Known, Reference, known, references, totals
-from consumers.storage.queries.events import by_id, by_outcome, current, events, has_equal_content
+from consumers.storage.queries.events import by_id, by_outcome, current, events
 from consumers.storage.queries.held import (
     dead_letter,
     dead_letters,
@@ -31,7 +31,6 @@ __all__ = [
     "dead_letter",
     "dead_letters",
     "events",
-    "has_equal_content",
     "known",
     "mark_replayed",
     "quarantined",

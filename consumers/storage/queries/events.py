@@ -7,7 +7,6 @@ from sqlalchemy import ColumnElement, Engine, Select, Table, literal, select, tu
 
 from consumers.columns import Moment, PlainText
 from consumers.engines import reading
-from consumers.storage.content import is_same_content
 from consumers.storage.rows import StoredEvent
 from consumers.storage.tables import CURRENT_STATUS, EVENTS
 
@@ -63,14 +62,6 @@ def events(
         )
     with reading(engine) as connection:
         return [StoredEvent(**row) for row in connection.execute(query).mappings()]
-
-
-def has_equal_content(engine: Engine, event_id: str, body: bytes) -> bool:
-    """Tell whether the event stored under this id has an inline body of the same content."""
-    query = select(EVENTS.c.body).where(EVENTS.c.event_id == event_id)
-    with reading(engine) as connection:
-        stored = connection.scalar(query)
-    return stored is not None and is_same_content(stored, body)
 
 
 def _newest(engine: Engine, table: Table, condition: ColumnElement[bool]) -> StoredEvent | None:

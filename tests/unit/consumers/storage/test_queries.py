@@ -293,16 +293,6 @@ def test_the_books_say_what_is_stored(engine: Engine) -> None:
     assert [ref.event_id for ref in queries.references(engine)] == [ids[2]]
 
 
-def test_equal_content_is_told_from_other_content(engine: Engine) -> None:
-    """For an audit that finds other bytes under a stored id."""
-    _store(engine, an_event(body=b'{"a":1}'), an_offloaded_event("R2"))
-
-    assert queries.has_equal_content(engine, "deepinfra:R1:succeeded", b'{"a": 1}')
-    assert not queries.has_equal_content(engine, "deepinfra:R1:succeeded", b'{"a":2}')
-    assert not queries.has_equal_content(engine, "deepinfra:R2:succeeded", BODY)
-    assert not queries.has_equal_content(engine, "unknown", BODY)
-
-
 def test_moments_before_the_first_event_choose_all(engine: Engine) -> None:
     """Times of any zone are compared as moments."""
     _store(engine, an_event())

@@ -13,7 +13,7 @@ from ingest.spool.errors import SpoolError, SpoolInUseError
 from ingest.spool.frames import Entry
 from ingest.spool.journal import Journal
 from ingest.spool.lock import FolderLock, sub_spool, sub_spools
-from ingest.spool.segments import Segments
+from ingest.spool.segments import SEGMENT_BYTES, Segments
 
 log = structlog.get_logger()
 
@@ -151,7 +151,9 @@ class Spool:
 
     async def _take(self, folder: Path) -> list[Ref]:
         self._locks.append(FolderLock(folder))
-        journal = Journal(Segments(folder, disk=self._disk))
+        # A spool of few segments could be full of what is dead.
+        segment_bytes = min(SEGMENT_BYTES, self._max_bytes // 16)
+        journal = Journal(Segments(folder, segment_bytes, self._disk))
         found = await journal.open()
         self._journals.append(journal)
         _tell(folder, found)

@@ -1,0 +1,189 @@
+"""The journal and the spool on a real folder: durable before it returns, or an error."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ingest.spool.contents import live_entries
+from ingest.spool.disk import Disk
+from ingest.spool.errors import SpoolError, SpoolFullError, SpoolInUseError
+from ingest.spool.lock import FolderLock, sub_spool
+from ingest.spool.spool import Ref, Spool
+from tests.support.spooling import record
+
+MIB = 1 << 20
+
+
+class CountingDisk(Disk):
+    """Counts syncs; refuses them while told to."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.fails = False
+
+    def sync(self, file: int) -> None:
+        if self.fails:
+            raise OSError(5, "Input/output error")
+        super().sync(file)
+        self.syncs += 1
+
+
+@pytest.fixture
+def disk() -> CountingDisk:
+    return CountingDisk()
+
+
+@pytest.fixture
+async def spool(tmp_path: Path, disk: CountingDisk) -> AsyncIterator[Spool]:
+    spool = Spool(tmp_path, MIB, disk=disk)
+    await spool.open()
+    yield spool
+    await spool.close()
+
+
+async def append(spool: Spool, number: int, size: int = 10) -> Ref:
+    return await spool.append(record(number, value=b"v" * size), f"e{number}", "sha")
+
+
+def on_disk(folder: Path, worker: int = 0) -> list[str]:
+    return [entry.event_id for entry, _ in live_entries(sub_spool(folder, worker))]
+
+
+async def test_an_entry_is_on_disk_when_append_returns(spool: Spool, tmp_path: Path) -> None:
+    await append(spool, 1)
+
+    assert on_disk(tmp_path) == ["e1"]
+
+
+async def test_those_who_wait_share_a_sync(spool: Spool, disk: CountingDisk) -> None:
+    await asyncio.gather(*(append(spool, number) for number in range(200)))
+
+    assert disk.syncs < 50
+
+
+async def test_a_failed_sync_acknowledges_nobody(
+    spool: Spool, disk: CountingDisk, tmp_path: Path
+) -> None:
+    """And is told, until a later one succeeds."""
+    await append(spool, 1)
+    disk.fails = True
+    outcomes = await asyncio.gather(*(append(spool, n) for n in (2, 3)), return_exceptions=True)
+    assert all(isinstance(outcome, SpoolError) for outcome in outcomes)
+    assert "Input/output error" in (spool.failing() or "")
+
+    disk.fails = False
+    await append(spool, 4)
+
+    assert spool.failing() is None
+    assert on_disk(tmp_path) == ["e1", "e4"]
+
+
+async def test_a_release_that_the_disk_refused_is_made_up_for(
+    spool: Spool, disk: CountingDisk, tmp_path: Path
+) -> None:
+    ref = await append(spool, 1)
+    disk.fails = True
+    spool.release(ref)
+    with pytest.raises(SpoolError):
+        await append(spool, 2)
+    disk.fails = False
+
+    await append(spool, 3)
+
+    assert on_disk(tmp_path) == ["e3"]
+
+
+async def test_a_full_spool_refuses_at_once(spool: Spool) -> None:
+    await append(spool, 1, MIB - 2000)
+
+    with pytest.raises(SpoolFullError, match="INFERBUS_SPOOL__MAX_BYTES"):
+        await append(spool, 2, 2000)
+
+
+async def test_released_room_is_used_again(spool: Spool) -> None:
+    """Many times its limit goes through a spool."""
+    for number in range(100):
+        spool.release(await append(spool, number, 200_000))
+
+    assert spool.entries <= 1
+
+
+async def test_the_next_process_finds_what_waits(tmp_path: Path) -> None:
+    first = Spool(tmp_path, MIB)
+    await first.open()
+    kept = [await append(first, number) for number in (1, 2, 3)]
+    first.release(kept[0])
+    first.refuse(kept[1], "too large")
+    await first.close()
+
+    second = Spool(tmp_path, MIB)
+    waiting = await second.open()
+
+    assert waiting == [kept[2]]
+    assert (second.entries, second.refused) == (2, 1)
+    (entry,) = await second.read(waiting, MIB)
+    assert entry is not None
+    assert (entry.event_id, entry.record) == ("e3", record(3, value=b"v" * 10))
+    assert await append(second, 4) > kept[2]
+    await second.close()
+
+
+async def test_reading_stops_at_the_bytes_asked_for(spool: Spool) -> None:
+    """But gives one entry, however large."""
+    refs = [await append(spool, number, 1000) for number in range(3)]
+
+    assert len(await spool.read(refs, 1)) == 1
+    assert len(await spool.read(refs, 1500)) == 2
+
+
+async def test_two_processes_do_not_share_a_spool(spool: Spool, tmp_path: Path) -> None:
+    second = Spool(tmp_path, MIB)
+
+    with pytest.raises(SpoolInUseError, match="another process uses the spool"):
+        await second.open()
+
+
+async def test_what_a_worker_left_is_adopted(tmp_path: Path) -> None:
+    left = Spool(tmp_path, MIB, worker=3)
+    await left.open()
+    await append(left, 1)
+    await left.close()
+
+    spool = Spool(tmp_path, MIB, worker=0)
+    (ref,) = await spool.open()
+    spool.release(ref)
+    await append(spool, 2)
+    await spool.close()
+
+    assert (on_disk(tmp_path, 3), on_disk(tmp_path, 0)) == ([], ["e2"])
+
+
+async def test_a_worker_that_runs_keeps_its_spool(tmp_path: Path) -> None:
+    running = FolderLock(sub_spool(tmp_path, 1))
+    spool = Spool(tmp_path, MIB, worker=0)
+
+    assert await spool.open() == []
+
+    await spool.close()
+    running.release()
+
+
+async def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SpoolError, match="set INFERBUS_SPOOL__DIR"):
+        await Spool(tmp_path / "file", MIB).open()
+
+
+async def test_the_oldest_entry_is_known(spool: Spool) -> None:
+    assert spool.oldest_at is None
+    first = await append(spool, 1)
+    since = spool.oldest_at
+    await append(spool, 2)
+
+    assert spool.oldest_at == since
+    spool.release(first)
+    await append(spool, 3)
+    assert (spool.oldest_at or 0) > (since or 0)

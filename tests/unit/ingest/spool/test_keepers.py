@@ -1,0 +1,244 @@
+"""The keepers: nothing is said to be durable before it is, on Kafka or on disk."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bus.errors import PublishTimeoutError, RecordRefusedError
+from ingest.keeping import Kept, NotDurableError
+from ingest.spool.circuit import Circuit
+from ingest.spool.first_send import FirstSends
+from ingest.spool.keeper import AlwaysKeeper, FallbackKeeper, Journaling
+from ingest.spool.pace import Traffic
+from ingest.spool.releases import ByAcknowledgement, BySettlement, Releases
+from ingest.spool.spool import Ref
+from tests.support.spooling import MemorySpool, ToldPublisher, record, settle
+
+# As good as none: the deadline of a delivery that is not to be waited for.
+SOON_S = 0.0
+FAR_S = 60.0
+
+
+class Bench:
+    """A keeper's collaborators, with a drainer that only remembers what it was given."""
+
+    def __init__(
+        self, deadline_s: float = SOON_S, releases: Callable[..., Releases] | None = None
+    ) -> None:
+        self.spool: Any = MemorySpool()
+        self.publisher: Any = ToldPublisher()
+        self.circuit = Circuit(self.publisher.healthy)
+        self.releases = (releases or ByAcknowledgement)(self.spool.release)
+        self.drained: list[Ref] = []
+        sends = FirstSends(self.publisher, self.circuit, deadline_s)
+        self.journaling = Journaling(self.spool, sends, self, self.releases, Traffic())  # type: ignore[arg-type] # only what a keeper uses of a drainer
+        self.fallback = FallbackKeeper(self.journaling)
+        self.always = AlwaysKeeper(self.journaling, waits=True)
+        self.at_once = AlwaysKeeper(self.journaling, waits=False)
+
+    def add(self, refs: list[Ref]) -> None:
+        self.drained += refs
+
+
+async def keep(keeper: Any, number: int = 1) -> Kept:
+    kept: Kept = await keeper.keep(record(number), f"e{number}", "sha")
+    return kept
+
+
+async def test_what_kafka_acknowledges_is_not_spooled() -> None:
+    bench = Bench(FAR_S)
+    bench.publisher.answers = None
+
+    kept = await keep(bench.fallback)
+
+    assert (kept.by, kept.position is not None) == ("kafka", True)
+    assert bench.spool.appended == 0
+
+
+async def test_what_kafka_does_not_acknowledge_in_time_is_spooled() -> None:
+    bench = Bench()
+
+    assert await keep(bench.fallback) == Kept("spool", None)
+    assert len(bench.spool.entries) == 1
+
+
+async def test_a_late_acknowledgement_only_releases_the_entry() -> None:
+    """It is not published a second time."""
+    bench = Bench()
+    await keep(bench.fallback)
+
+    bench.publisher.answer()
+    await settle()
+
+    assert bench.spool.released == [Ref(1)]
+    assert bench.drained == []
+
+
+async def test_a_late_failure_leaves_the_entry_to_the_drainer() -> None:
+    """Not before: a send that is not resolved may still arrive."""
+    bench = Bench()
+    await keep(bench.fallback)
+    await settle()
+    assert bench.drained == []
+
+    bench.publisher.answer(PublishTimeoutError("no answer"))
+    await settle()
+
+    assert bench.drained == [Ref(1)]
+    assert bench.spool.released == []
+
+
+async def test_a_failed_send_is_spooled_and_drained() -> None:
+    bench = Bench(FAR_S)
+    bench.publisher.answers = PublishTimeoutError("no answer")
+
+    assert await keep(bench.fallback) == Kept("spool", None)
+    await settle()
+
+    assert bench.drained == [Ref(1)]
+
+
+async def test_what_kafka_refuses_for_good_is_set_aside() -> None:
+    """The sender cannot do better; whoever runs this can, and nothing is lost till then."""
+    bench = Bench(FAR_S)
+    bench.publisher.answers = RecordRefusedError("too large")
+
+    assert await keep(bench.fallback) == Kept("spool", None)
+    await settle()
+
+    assert bench.spool.refusals == {Ref(1): "too large"}
+    assert bench.drained == []
+
+
+@pytest.mark.parametrize("name", ["fallback", "always", "at_once"])
+async def test_without_disk_and_kafka_nothing_is_durable(name: str) -> None:
+    bench = Bench()
+    bench.spool.failure = "No space left on device"
+
+    with pytest.raises(NotDurableError, match="No space left"):
+        await keep(getattr(bench, name))
+
+
+@pytest.mark.parametrize("name", ["always", "at_once"])
+async def test_with_the_spool_first_a_failing_disk_refuses_also_beside_kafka(name: str) -> None:
+    """And nothing is sent that the sender is told to send again."""
+    bench = Bench(FAR_S)
+    bench.publisher.answers = None
+    bench.spool.failure = "No space left on device"
+
+    with pytest.raises(NotDurableError):
+        await keep(getattr(bench, name))
+    assert bench.publisher.sent == []
+
+
+async def test_a_failing_disk_leaves_kafka() -> None:
+    """With the circuit open too: the delivery is its probe."""
+    bench = Bench(FAR_S)
+    bench.publisher.answers = None
+    bench.publisher.why = "away a moment ago"
+    bench.spool.failure = "No space left on device"
+
+    assert (await keep(bench.fallback)).by == "kafka"
+
+
+async def test_after_some_in_vain_deliveries_go_to_the_spool_at_once() -> None:
+    """Each would wait for its whole deadline otherwise."""
+    bench = Bench()
+    for number in range(1, 9):
+        assert (await keep(bench.fallback, number)).by == "spool"
+
+    assert len(bench.publisher.sent) == 5
+    assert bench.drained == [Ref(6), Ref(7), Ref(8)]
+
+
+async def test_while_kafka_is_known_to_be_away_nothing_is_sent() -> None:
+    bench = Bench(FAR_S)
+    bench.publisher.why = "connection refused"
+
+    assert (await keep(bench.fallback)).by == "spool"
+    assert bench.publisher.sent == []
+    assert bench.drained == [Ref(1)]
+
+
+async def test_an_acknowledgement_in_time_closes_the_circuit() -> None:
+    bench = Bench()
+    for number in range(1, 7):
+        await keep(bench.fallback, number)
+    assert bench.circuit.reason() is not None
+
+    bench.circuit.acknowledged()
+
+    assert bench.circuit.reason() is None
+
+
+async def test_a_late_acknowledgement_leaves_the_circuit_open() -> None:
+    """Kafka is slower than the deadline: the next delivery would wait in vain as well."""
+    bench = Bench()
+    for number in range(1, 6):
+        await keep(bench.fallback, number)
+    bench.publisher.answer()
+    await settle()
+
+    assert bench.circuit.reason() is not None
+
+
+async def test_with_the_spool_first_the_entry_is_on_disk_before_it_is_sent() -> None:
+    bench = Bench(FAR_S)
+    running = asyncio.create_task(keep(bench.always))
+    await settle()
+    assert len(bench.spool.entries) == 1
+    assert not running.done()
+
+    bench.publisher.answer()
+
+    kept = await running
+    assert (kept.by, kept.position is not None) == ("spool", True)
+    await settle()
+    assert bench.spool.released == [Ref(1)]
+
+
+async def test_answering_from_the_spool_waits_for_nobody() -> None:
+    bench = Bench(FAR_S)
+
+    assert await keep(bench.at_once) == Kept("spool", None)
+    await settle()
+    assert len(bench.publisher.sent) == 1
+
+
+async def test_a_broker_that_forgets_releases_nothing_by_its_acknowledgement() -> None:
+    bench = Bench(FAR_S, lambda release: BySettlement(release, lambda _: {"storage", "alerting"}))
+    bench.publisher.answers = None
+
+    await keep(bench.always)
+    await settle()
+
+    assert bench.spool.released == []
+    assert isinstance(bench.releases, BySettlement)
+    bench.releases.settled("storage", [record(1).fingerprint])
+    assert bench.spool.released == []
+    bench.releases.settled("alerting", [record(1).fingerprint])
+    assert bench.spool.released == [Ref(1)]
+
+
+async def test_a_broker_that_forgets_is_given_no_more_than_it_can_hold() -> None:
+    """The rest waits in the spool until the consumers are nearer."""
+    bench = Bench(FAR_S, lambda release: BySettlement(release, lambda _: {"storage"}, 1))
+    bench.publisher.answers = None
+
+    await keep(bench.always, 1)
+    await keep(bench.always, 2)
+
+    assert len(bench.publisher.sent) == 1
+    assert bench.drained == [Ref(2)]
+
+
+async def test_a_whole_body_is_left_to_the_drainer() -> None:
+    bench = Bench(FAR_S)
+
+    kept = await bench.fallback.keep_whole(record(), "e", "sha")
+
+    assert kept == Kept("spool", None)
+    assert bench.spool.entries[Ref(1)].is_whole
+    assert (bench.publisher.sent, bench.drained) == ([], [Ref(1)])

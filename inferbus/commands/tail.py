@@ -60,11 +60,11 @@ def _show(row: dict[str, Any], *, json: bool) -> None:
     if json:
         emit_json(row)
         return
-    sys.stdout.write(_line(row) + "\n")
+    sys.stdout.write(line_of(row) + "\n")
     sys.stdout.flush()
 
 
-def _line(row: dict[str, Any]) -> str:
+def line_of(row: dict[str, Any]) -> str:
     """Return `time outcome id · what else is known · where it lies`."""
     error = row.get("error") or {}
     facts = {

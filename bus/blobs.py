@@ -6,6 +6,7 @@ be referenced from a lagging topic or a quarantine.
 """
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from bus.runtime.settings_names import SettingsError
 from schemas.event import PayloadRef
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStoreError(Exception):
@@ -75,6 +78,9 @@ class DirectoryBlobs:
             raise BlobStoreError(f"cannot look into {self._folder}: {error.strerror}") from error
 
     def _path(self, sha256: str) -> Path:
+        # The hash comes from a record, which anybody with write access to a topic may have made.
+        if not _SHA256.fullmatch(sha256):
+            raise BlobMissingError("a blob is named by 64 hex digits")
         return self._folder / sha256[:2] / sha256
 
 

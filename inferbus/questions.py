@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from inferbus.context import read_up
 from inferbus.errors import ProblemError, WrongUsageError
 from inferbus.output import emit, emit_json, safe, say
 from inferbus.times import parse_since
@@ -14,6 +15,7 @@ from schemas.event import Outcome
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from bus.kafka import KafkaBus
     from bus.runtime.settings import Settings
 
 _SHOWN_BYTES = 4096
@@ -47,6 +49,16 @@ def open_storage(settings: "Settings") -> "Iterator[Engine]":
         yield engine
     finally:
         engine.dispose()
+
+
+def open_bus(settings: "Settings") -> "KafkaBus":
+    """Return the bus; beside an embedded broker tuned as its `up` is."""
+    from bus.kafka import EMBEDDED, KafkaBus
+
+    known = read_up(settings.data_dir)
+    is_embedded = bool((known.get("pids") or {}).get("broker"))
+    is_meant = settings.kafka.bootstrap_servers == known.get("bootstrap_servers")
+    return KafkaBus(settings.kafka, EMBEDDED if is_embedded and is_meant else None)
 
 
 def show_facts(row: dict[str, Any], *, json: bool) -> None:

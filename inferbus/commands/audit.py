@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.blobs import open_blobs
-from bus.kafka import KafkaBus
 from inferbus.audit.account import Account, Listener, Subject, take_account
 from inferbus.audit.processes import Deliveries, read_metrics, unbalanced
 from inferbus.audit.report import is_balanced, summary, table_rows, verdict
 from inferbus.context import command_settings, read_up
 from inferbus.errors import ProblemError
 from inferbus.output import Column, emit, emit_json, progress, say
-from inferbus.questions import open_storage
+from inferbus.questions import open_bus, open_storage
 from inferbus.times import parse_duration
 from schemas.topics import TopicNames
 
@@ -45,7 +44,7 @@ def _take_account(settings: "Settings", wait_s: float) -> Account:
     with open_storage(settings) as engine, progress() as bar:
         task = bar.add_task("records", total=None)
         subject = Subject(
-            bus=KafkaBus(settings.kafka),
+            bus=open_bus(settings),
             engine=engine,
             has_blob=open_blobs(settings.blobs_url).has,
             names=TopicNames(settings.topics.prefix),

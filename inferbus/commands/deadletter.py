@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bus.kafka import KafkaBus
 from consumers.storage import queries
 from inferbus.context import command_settings
 from inferbus.errors import ProblemError, WrongUsageError
 from inferbus.output import emit, say
-from inferbus.questions import open_storage, read_since, show_body, show_facts, write_raw
+from inferbus.questions import open_bus, open_storage, read_since, show_body, show_facts, write_raw
 from inferbus.replay import put_back
 from inferbus.replay_command import replay, require_choice
 
@@ -94,7 +93,7 @@ def _replay(
     return replay(
         (put_back(_loaded(engine, row)) for row in chosen),
         len(chosen),
-        lambda: KafkaBus(settings.kafka),
+        lambda: open_bus(settings),
         lambda rows: queries.mark_replayed(engine, rows, datetime.now(UTC)),
         yes=yes,
         json=json,

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bus.blobs import open_blobs
-from bus.kafka import KafkaBus
 from consumers.storage import queries
 from inferbus.context import command_settings
 from inferbus.errors import ProblemError, WrongUsageError
 from inferbus.output import Column, emit
-from inferbus.questions import open_storage, read_since, show_body, show_facts, write_raw
+from inferbus.questions import open_bus, open_storage, read_since, show_body, show_facts, write_raw
 from inferbus.replay import understand
 from inferbus.replay_command import replay, require_choice
 from schemas.topics import TopicNames
@@ -103,7 +102,7 @@ def _replay(
     return replay(
         steps,
         len(chosen),
-        lambda: KafkaBus(settings.kafka),
+        lambda: open_bus(settings),
         lambda rows: queries.mark_replayed(engine, rows, datetime.now(UTC)),
         yes=yes,
         json=json,

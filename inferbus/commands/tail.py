@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bus.kafka import KafkaBus
 from inferbus.context import command_settings
 from inferbus.following import follow
 from inferbus.output import emit_json, safe, say
-from inferbus.questions import read_outcome
+from inferbus.questions import open_bus, read_outcome
 from schemas.event import Outcome
 from schemas.topics import TopicNames
 
@@ -29,7 +28,7 @@ def run(
     settings = command_settings(data_dir)
     names = TopicNames(settings.topics.prefix)
     topics = _topics(names, outcome)
-    reader = KafkaBus(settings.kafka).read(topics, "earliest" if from_beginning else "latest")
+    reader = open_bus(settings).read(topics, "earliest" if from_beginning else "latest")
     say(f"following {', '.join(topics)} (Ctrl-C ends it)")
     try:
         with _until_signalled() as stopped:

@@ -11,10 +11,14 @@ import pytest
 from msgspec.structs import replace
 
 from bus.blobs import DirectoryBlobs
+from bus.kafka import EMBEDDED
 from bus.records import Position
+from bus.runtime.settings import KafkaSettings, Settings
 from consumers.database import open_engine, upgrade
 from consumers.storage.sinks.base import Arrived, Batch
 from consumers.storage.sinks.sql import SqlSink
+from inferbus.questions import open_bus
+from inferbus.up_state import UpLock
 from schemas.deadletter import DeadLetter
 from schemas.event import EventError, InferenceEvent, Outcome, Quarantined
 from tests.support.storage import an_event, an_offloaded_event
@@ -299,3 +303,21 @@ def test_json_is_one_object_a_line(cli: Cli) -> None:
     lines = cli("list", "--json").out.splitlines()
 
     assert [type(json.loads(line)) for line in lines] == [dict] * 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "broker", "is_embedded"),
+    [("127.0.0.1:1", 7, True), ("127.0.0.1:1", None, False), ("kafka:9092", 7, False)],
+)
+def test_an_embedded_broker_is_spoken_to_as_its_up_does(
+    stored: Path, asked: str, broker: int | None, *, is_embedded: bool
+) -> None:
+    """It counts a batch as one record, so a replay must not send batches."""
+    running = {"bootstrap_servers": "127.0.0.1:1", "pids": {"up": 6, "broker": broker}}
+    (stored / "up.json").write_text(json.dumps(running))
+    settings = Settings(data_dir=stored, kafka=KafkaSettings(bootstrap_servers=asked))
+
+    with UpLock(stored):
+        bus = open_bus(settings)
+
+    assert (bus._tuning is EMBEDDED) == is_embedded

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from ingest.load import OverloadedError, Share
 from ingest.report import Answer, refused
+from ingest.server import invite_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class BodyRefusedError(Exception):
         self.answer: Answer = refused(reason, detail)
 
 
-async def read_body(request: web.Request, limits: BodyLimits, share: Share) -> bytes:
+async def read_body(request: web.BaseRequest, limits: BodyLimits, share: Share) -> bytes:
     """Return the whole body; raises `BodyRefusedError`."""
     expected = _expected_bytes(request)
     if expected is not None and expected > limits.max_bytes:
@@ -33,6 +34,7 @@ async def read_body(request: web.Request, limits: BodyLimits, share: Share) -> b
     try:
         share.take(expected or 0)
         async with asyncio.timeout(limits.timeout_s):
+            await invite_body(request)
             return await _collect(request, limits, share)
     except OverloadedError as error:
         raise BodyRefusedError("overloaded", str(error)) from error
@@ -43,27 +45,27 @@ async def read_body(request: web.Request, limits: BodyLimits, share: Share) -> b
         raise BodyRefusedError("disconnected", "the connection ended inside the body") from error
 
 
-def _expected_bytes(request: web.Request) -> int | None:
+def _expected_bytes(request: web.BaseRequest) -> int | None:
     """Return the announced length, None for a chunked body."""
     if request.content_length is None and not _is_chunked(request):
         raise BodyRefusedError("length-required", "send Content-Length or a chunked body")
     return request.content_length
 
 
-def _is_chunked(request: web.Request) -> bool:
+def _is_chunked(request: web.BaseRequest) -> bool:
     return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
 
 
-async def _collect(request: web.Request, limits: BodyLimits, share: Share) -> bytes:
-    parts: list[bytes] = []
-    size = 0
+async def _collect(request: web.BaseRequest, limits: BodyLimits, share: Share) -> bytes:
+    # One buffer: kept as parts, a body that trickles in byte by byte would take fifty times
+    # its size.
+    body = bytearray()
     async for part in request.content.iter_any():
-        size += len(part)
-        if size > limits.max_bytes:
+        body += part
+        if len(body) > limits.max_bytes:
             raise _too_large(limits)
-        share.take(max(0, size - share.size))
-        parts.append(part)
-    return b"".join(parts)
+        share.take(max(0, len(body) - share.size))
+    return bytes(body)
 
 
 def _too_large(limits: BodyLimits) -> BodyRefusedError:

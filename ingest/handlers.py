@@ -2,20 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import structlog
 from aiohttp import web
 
-from bus.runtime import metrics
 from ingest.accept import Acceptor
 from ingest.auth import Authenticator, UnauthenticatedError
 from ingest.body import BodyLimits, BodyRefusedError, read_body
-from ingest.load import Load, Share
-from ingest.report import Answer, DeliveryReport, refused
+from ingest.ledger import Entry, Ledger
+from ingest.paths import WebhookPath, webhook_path
+from ingest.report import Answer, refused
+from ingest.server import JsonResponse
 from schemas.callback import Capability
 from schemas.delivery import Delivery
 
@@ -38,6 +38,7 @@ _HTTP_REFUSED = {
     "not-durable": 503,
 }
 _PROBES = frozenset({"GET", "HEAD"})
+_FAILED = refused("internal", "the endpoint failed; try again")
 
 
 class RefusedError(Exception):
@@ -49,73 +50,88 @@ class RefusedError(Exception):
 
 
 class Handlers:
-    """Receives deliveries and answers them; each is counted once, under what it was answered."""
+    """Receives deliveries and answers them; never redirects."""
 
     def __init__(
-        self,
-        acceptor: Acceptor,
-        authenticator: Authenticator,
-        load: Load,
-        limits: BodyLimits,
-        observe: Callable[[DeliveryReport], None] | None = None,
+        self, acceptor: Acceptor, authenticator: Authenticator, ledger: Ledger, limits: BodyLimits
     ) -> None:
         self._acceptor = acceptor
         self._authenticator = authenticator
-        self._load = load
+        self._ledger = ledger
         self._limits = limits
-        self._observe = observe
         self._working: set[asyncio.Task[Answer]] = set()
+        self._is_stopping = False
 
-    async def webhook(self, request: web.Request) -> web.Response:
-        """Answer any call under `/webhooks/`."""
-        provider, credential = _path_parts(request)
-        if not provider:
-            return await not_found(request)
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer any call."""
+        response = await self._answer(request)
+        if self._is_stopping:
+            response.force_close()
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        path = webhook_path(request.rel_url.raw_path)
+        if path is None:
+            return _respond(refused("not-found", "deliveries go to /webhooks/<provider>"))
         if request.method in _PROBES:
             # One sender is reported to probe with HEAD and to drop the job on a 405.
-            return _json({"status": "ready"}, 200)
+            return JsonResponse({"status": "ready"}, 200)
         if request.method != "POST":
-            return _refusal(refused("method", "POST the result here"), {"Allow": "POST, GET, HEAD"})
-        return await self._deliver(request, provider, credential)
+            return _respond(refused("method", "POST the result here"))
+        return await self._deliver(request, path)
 
-    async def _deliver(
-        self, request: web.Request, provider: str, credential: str | None
-    ) -> web.Response:
-        metrics.DELIVERIES_RECEIVED.inc()
-        started = time.perf_counter()
-        known = provider if self._acceptor.knows(provider) else "unknown"
-        answer, size = refused("internal", "the endpoint failed; try again"), 0
-        with self._load.delivery() as share:
-            try:
-                answer, size = await self._receive(request, provider, credential, share)
-            except (RefusedError, BodyRefusedError) as refusal:
-                answer = refusal.answer
-            except Exception:
-                log.exception("delivery_failed", provider=known)
-            finally:
-                self._tell(known, answer, size, time.perf_counter() - started)
-        return _respond(answer)
+    def malformed(self) -> web.Response:
+        """Answer a call that is no HTTP; it counts as a delivery, for it may have been one."""
+        return _close(self._ledger.open(), refused("malformed", "the call is not valid HTTP"))
 
-    async def _receive(
-        self, request: web.Request, provider: str, credential: str | None, share: Share
-    ) -> tuple[Answer, int]:
-        capability = self._admit(request, provider, credential)
+    async def drain(self) -> None:
+        """Return once every delivery in flight is answered; connections are not kept alive."""
+        self._is_stopping = True
+        await self._ledger.idle()
+
+    async def _deliver(self, request: web.BaseRequest, path: WebhookPath) -> web.Response:
+        entry = self._ledger.open()
+        try:
+            delivery = await self._read(request, path, entry)
+        except (RefusedError, BodyRefusedError) as refusal:
+            return _close(entry, refusal.answer)
+        except Exception:
+            log.exception("delivery_failed", provider=entry.provider)
+            return _close(entry, _FAILED)
+        except BaseException:
+            _close(entry, refused("disconnected", "the connection was closed"))
+            raise
+        return _respond(await self._detached(self._accept(delivery, entry)))
+
+    async def _read(self, request: web.BaseRequest, path: WebhookPath, entry: Entry) -> Delivery:
+        capability = self._admit(request, path, entry)
         received_at = datetime.now(UTC)
-        body = await read_body(request, self._limits, share)
-        delivery = Delivery(provider, body, received_at, capability)
-        return await self._detached(self._acceptor.accept(delivery, time.time())), len(body)
+        body = await read_body(request, self._limits, entry.share)
+        entry.body_bytes = len(body)
+        return Delivery(path.provider, body, received_at, capability)
 
-    def _admit(self, request: web.Request, provider: str, credential: str | None) -> Capability:
+    def _admit(self, request: web.BaseRequest, path: WebhookPath, entry: Entry) -> Capability:
         """Decide by the head alone; the order keeps strangers from learning anything."""
         try:
-            capability = self._authenticator.authenticate(provider, credential)
+            capability = self._authenticator.authenticate(path.provider, path.credential)
         except UnauthenticatedError:
             raise RefusedError("unauthenticated", "no valid credential in the URL") from None
-        if not self._acceptor.knows(provider):
-            raise RefusedError("not-found", f"no adapter for the provider {provider!r}")
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if not self._acceptor.knows(path.provider):
+            raise RefusedError("not-found", "there is no adapter for this provider")
+        entry.provider = path.provider
+        if _is_encoded(request):
             raise RefusedError("content-encoding", "send the body as it is, not compressed")
         return capability
+
+    async def _accept(self, delivery: Delivery, entry: Entry) -> Answer:
+        answer = _FAILED
+        try:
+            answer = await self._acceptor.accept(delivery, time.time())
+        except Exception:
+            log.exception("delivery_failed", provider=entry.provider)
+        finally:
+            entry.close(answer, _status_of(answer))
+        return answer
 
     async def _detached(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """
@@ -128,34 +144,10 @@ class Handlers:
         task.add_done_callback(self._working.discard)
         return await asyncio.shield(task)
 
-    async def drain(self) -> None:
-        """Return once everything that was read is answered."""
-        while self._working:
-            await asyncio.wait(set(self._working))
 
-    def _tell(self, provider: str, answer: Answer, size: int, duration_s: float) -> None:
-        metrics.DELIVERIES.labels(metrics.cap_provider(provider), answer.status).inc()
-        metrics.DELIVERY_SECONDS.observe(duration_s)
-        metrics.DELIVERY_BODY_BYTES.observe(size)
-        if answer.status == "refused":
-            metrics.REFUSED.labels(answer.reason).inc()
-        report = DeliveryReport(provider, answer, _status_of(answer), size, duration_s)
-        _log(report)
-        if self._observe is not None:
-            self._observe(report)
-
-
-async def not_found(_request: web.Request) -> web.Response:
-    """Answer every path that is none of ours."""
-    return _refusal(refused("not-found", "deliveries go to /webhooks/<provider>"), {})
-
-
-def _path_parts(request: web.Request) -> tuple[str, str | None]:
-    """Return (provider, credential); an empty provider where the path is none of ours."""
-    parts = request.match_info["path"].removesuffix("/").split("/")
-    if len(parts) > 2 or not parts[0]:  # noqa: PLR2004 - provider and credential
-        return "", None
-    return parts[0], parts[1] if len(parts) > 1 else None
+def _is_encoded(request: web.BaseRequest) -> bool:
+    given = ",".join(request.headers.getall("Content-Encoding", ())).lower()
+    return any(coding.strip() not in ("", "identity") for coding in given.split(","))
 
 
 def _status_of(answer: Answer) -> int:
@@ -164,39 +156,18 @@ def _status_of(answer: Answer) -> int:
     return _HTTP_REFUSED[answer.reason or "internal"]
 
 
+def _close(entry: Entry, answer: Answer) -> web.Response:
+    entry.close(answer, _status_of(answer))
+    return _respond(answer)
+
+
 def _respond(answer: Answer) -> web.Response:
-    if answer.status != "refused":
-        return _json(answer.as_json(), _status_of(answer))
-    return _refusal(answer, {})
-
-
-def _refusal(answer: Answer, headers: dict[str, str]) -> web.Response:
     status = _status_of(answer)
+    headers: dict[str, str] = {}
+    if answer.reason == "method":
+        headers["Allow"] = "POST, GET, HEAD"
     if status >= 500:  # noqa: PLR2004 - our side: the sender shall come again
-        headers = {**headers, "Retry-After": str(RETRY_AFTER_S)}
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     if answer.reason == "length-required":
         answer = refused("too-large", answer.detail or "")
-    return _json(answer.as_json(), status, headers)
-
-
-def _json(body: object, status: int, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(body), status=status, content_type="application/json", headers=headers
-    )
-
-
-def _log(report: DeliveryReport) -> None:
-    first = report.events[0] if report.events else None
-    log.info(
-        "delivery_answered",
-        provider=report.provider,
-        status=report.status,
-        reason=report.reason,
-        http_status=report.http_status,
-        event_id=first and first.event_id,
-        topic=first and first.topic,
-        partition=first and first.partition,
-        offset=first and first.offset,
-        bytes=report.body_bytes,
-        duration_ms=round(report.duration_s * 1000, 1),
-    )
+    return JsonResponse(answer.as_json(), status, headers)

@@ -1,7 +1,6 @@
 """How much is in flight, and when it is too much."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
 
 from bus.runtime import metrics
 
@@ -18,19 +17,26 @@ class Load:
         self._max_bytes = max_bytes
         self._deliveries = 0
         self._bytes = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
-    @contextmanager
-    def delivery(self) -> Iterator["Share"]:
-        """Count one delivery while it lasts, and give back its bytes afterwards."""
-        share = Share(self)
+    def begin(self) -> "Share":
+        """Count one delivery until its share is ended."""
         self._deliveries += 1
+        self._idle.clear()
         metrics.INFLIGHT.inc()
-        try:
-            yield share
-        finally:
-            self._deliveries -= 1
-            metrics.INFLIGHT.dec()
-            self._add(-share.size)
+        return Share(self)
+
+    async def idle(self) -> None:
+        """Return once nothing is in flight."""
+        await self._idle.wait()
+
+    def _end(self, size: int) -> None:
+        self._deliveries -= 1
+        metrics.INFLIGHT.dec()
+        self._add(-size)
+        if not self._deliveries:
+            self._idle.set()
 
     def _add(self, size: int) -> None:
         self._bytes += size
@@ -55,3 +61,7 @@ class Share:
         self._load._check(size)  # noqa: SLF001 - the two are one thing
         self._load._add(size)  # noqa: SLF001 - same
         self.size += size
+
+    def end(self) -> None:
+        """Give everything back."""
+        self._load._end(self.size)  # noqa: SLF001 - same

@@ -1,5 +1,7 @@
-"""The endpoint as a part of a process: routes, limits, start, drain."""
+"""The endpoint as a part of a process: its collaborators, start, drain."""
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 
@@ -12,17 +14,19 @@ from bus.runtime.settings import Settings
 from ingest.accept import Acceptor
 from ingest.auth import authenticator_from
 from ingest.body import BodyLimits
-from ingest.handlers import Handlers, not_found
+from ingest.handlers import Handlers
 from ingest.keeping import KafkaKeeper, Keeper
+from ingest.ledger import Ledger
 from ingest.load import Load
 from ingest.providers import PROVIDERS
 from ingest.report import DeliveryReport
+from ingest.server import BACKLOG, HttpServer
 from ingest.spool.releases import ByAcknowledgement
 from ingest.spool.spooling import MakeReleases, Spooling
 from schemas.topics import TopicNames
 
-# Connections that wait to be accepted; the kernel's own cap is usually 4096.
-BACKLOG = 4096
+# As long as a body may take and its record be published; a process stops in 20 s.
+DRAIN_S = 12.0
 
 
 class IngestService:
@@ -55,8 +59,10 @@ class IngestService:
             self.spooling = Spooling(settings, publisher, blobs, health, make_releases)
             keeper = self.spooling.keeper
         self._handlers = _handlers(settings, keeper, blobs, observe)
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
+        self._state: str | None = "not listening yet"
         self.url = ""
+        health.register("ingest", lambda: Check(self._state))
 
     async def start(self) -> None:
         """
@@ -73,49 +79,34 @@ class IngestService:
             raise
 
     async def _listen(self) -> None:
-        app = build_app(self._handlers)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            auto_decompress=False,  # a small body can unpack to gigabytes, on the event loop
-            keepalive_timeout=75,
-            shutdown_timeout=10,
-            lingering_time=2,
-            max_line_size=8190,
-            max_field_size=8190,
-        )
+        server = HttpServer(self._handlers.receive, self._handlers.malformed)
+        self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
         host = self._settings.host
         site = web.TCPSite(self._runner, host, self._settings.port, backlog=BACKLOG)
         await site.start()
         port = self._runner.addresses[0][1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._state = None
 
     async def stop(self) -> None:
-        """Stop accepting, answer what was read, close the connections."""
+        """Stop accepting, answer what has begun to arrive, close the connections."""
+        self._state = "stopping"
         if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
-            await self._handlers.drain()
-            await self._runner.cleanup()
+            await self._drain(self._runner)
         await self._close_spool()
+
+    async def _drain(self, runner: web.ServerRunner) -> None:
+        for site in list(runner.sites):
+            await site.stop()
+        # aiohttp's own shutdown drops what still arrives of a body, so it comes last.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._handlers.drain(), DRAIN_S)
+        await runner.cleanup()
 
     async def _close_spool(self) -> None:
         if self.spooling is not None:
             await self.spooling.stop()
-
-
-def build_app(handlers: Handlers) -> web.Application:
-    """Return the app of the public port."""
-    app = web.Application()
-    app.router.add_route("*", "/webhooks/{path:.*}", handlers.webhook)
-    app.router.add_route("*", "/{path:.*}", not_found)
-    app.on_response_prepare.append(_without_server_name)
-    return app
-
-
-async def _without_server_name(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Server", None)
 
 
 def _handlers(
@@ -136,9 +127,8 @@ def _handlers(
     return Handlers(
         acceptor,
         authenticator_from(ingest),
-        Load(ingest.max_inflight, ingest.max_inflight_bytes),
+        Ledger(Load(ingest.max_inflight, ingest.max_inflight_bytes), observe),
         BodyLimits(ingest.max_body_bytes, ingest.body_timeout_s),
-        observe,
     )
 
 

@@ -2,18 +2,23 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+import structlog
 from aiohttp import ClientSession
 from prometheus_client import REGISTRY
+from yarl import URL
 
 from bus.memory import MemoryBus
 from bus.records import Position, Record
 from bus.runtime.health import Health
+from bus.runtime.logs import configure_logs
 from bus.runtime.settings import load_settings
 from bus.topics import ensure_topics
 from ingest.report import DeliveryReport
@@ -57,7 +62,7 @@ class Endpoint:
         return mint(self.service.url, "deepinfra", parse_keys(KEYS)[0], model="m")
 
     async def send(
-        self, method: str, url: str, body: Any = None, **more: Any
+        self, method: str, url: str | URL, body: Any = None, **more: Any
     ) -> tuple[int, dict[str, Any], Any]:
         async with self.session.request(method, url, data=body, **more) as answer:
             content = await answer.json() if method != "HEAD" else {}
@@ -239,13 +244,171 @@ async def test_a_post_without_length_is_refused(endpoint: Endpoint) -> None:
 
 async def raw(endpoint: Endpoint, rest: bytes) -> bytes:
     """Send a request's head by hand and return what comes back."""
-    host, port = endpoint.service.url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    return await raw_call(endpoint, _head(endpoint) + rest)
+
+
+def _head(endpoint: Endpoint) -> bytes:
     path = endpoint.url.removeprefix(endpoint.service.url).encode()
-    writer.write(b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b" % (path, rest))
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" % path
+
+
+async def connect(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = endpoint.service.url.removeprefix("http://").split(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+async def raw_call(endpoint: Endpoint, call: bytes) -> bytes:
+    """Send bytes and return what comes back."""
+    reader, writer = await connect(endpoint)
+    writer.write(call)
     answer = await asyncio.wait_for(reader.read(65536), 5)
     writer.close()
     return answer
+
+
+@pytest.fixture
+def _json_logs() -> Iterator[None]:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    configure_logs("info", "json")
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+@pytest.mark.usefixtures("_json_logs")
+@pytest.mark.parametrize(
+    "call",
+    [
+        b"POST %b HTTP/9.x\r\nHost: x\r\n\r\n",
+        b"POST %b HTTP/1.1\r\nHost: x\r\nBad\x01Header: y\r\n\r\n",
+        b"POST %b" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01 no HTTP at all, %b\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_and_quoted_nowhere(
+    endpoint: Endpoint, call: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The parser's message holds the line with the credential: it is not for the log."""
+    received, answered = count("inferbus_deliveries_received_total"), _answered()
+    path = endpoint.url.removeprefix(endpoint.service.url).encode()
+
+    answer = await raw_call(endpoint, call % path)
+
+    assert answer.split(b" ", 2)[1] == b"400"
+    assert b'"reason":"malformed"' in answer
+    assert b"Server:" not in answer
+    credential = path.rsplit(b".", 1)[1]
+    said = capfd.readouterr()
+    assert credential not in answer + (said.out + said.err).encode()
+    assert "Traceback" not in said.err
+    assert count("inferbus_deliveries_received_total") - received == 1
+    assert _answered() - answered == 1
+
+
+@pytest.mark.parametrize("path", [b"/webhooks/a%0Ab", b"/webhooks/deepinfra/a%2Fb"])
+async def test_an_encoded_path_is_a_path_like_others(endpoint: Endpoint, path: bytes) -> None:
+    """A line break or a slash, encoded, belongs to the provider or the credential."""
+    answer = await raw_call(
+        endpoint,
+        b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % path,
+    )
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b'"reason":"unauthenticated"' in answer
+
+
+@pytest.mark.parametrize("overrides", [{"auth": "token", "tokens": "a:0123456789/bcdef+%"}])
+async def test_a_token_may_hold_what_a_path_must_encode(endpoint: Endpoint) -> None:
+    """It is taken apart before it is decoded."""
+    url = f"{endpoint.service.url}/webhooks/deepinfra/{quote('0123456789/bcdef+%', safe='')}"
+
+    status, answer, _ = await endpoint.send("POST", URL(url, encoded=True), BODY)
+
+    assert (status, answer["status"]) == (200, "published")
+
+
+async def test_a_second_content_encoding_is_seen(endpoint: Endpoint) -> None:
+    """The header may stand twice; both count."""
+    twice = b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"
+
+    answer = await raw(endpoint, twice + b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY))
+
+    assert answer.startswith(b"HTTP/1.1 415 ")
+
+
+async def test_a_stranger_is_not_invited_to_send_its_body(endpoint: Endpoint) -> None:
+    """`100 Continue` comes after authentication, not before."""
+    answer = await raw_call(
+        endpoint,
+        b"POST /webhooks/deepinfra/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_a_sender_that_waits_is_invited(endpoint: Endpoint) -> None:
+    """`curl` does so for bodies over a megabyte."""
+    reader, writer = await connect(endpoint)
+    rest = b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    writer.write(_head(endpoint) + rest)
+    invitation = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    writer.write(BODY)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+    assert invitation.startswith(b"HTTP/1.1 100 ")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("overrides", [{"body_timeout_s": 5}])
+async def test_what_has_begun_to_arrive_is_answered_before_the_stop(endpoint: Endpoint) -> None:
+    """A deploy in the middle of an upload loses nothing and needs no retry."""
+    reader, writer = await connect(endpoint)
+    writer.write(_head(endpoint) + b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY[:9]))
+    while count("inferbus_inflight") < 1:  # noqa: ASYNC110 - a metric has no event to wait for
+        await asyncio.sleep(0.01)
+    stopping = asyncio.create_task(endpoint.service.stop())
+    await asyncio.sleep(0.05)
+    writer.write(BODY[9:])
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    await stopping
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"Connection: close" in answer
+
+
+async def test_a_sender_that_breaks_off_is_counted_as_refused(endpoint: Endpoint) -> None:
+    """Half a body is no delivery, and nothing of it stays in flight."""
+    _, writer = await connect(endpoint)
+    writer.write(_head(endpoint) + b"Content-Length: 100\r\n\r\n{")
+    while count("inferbus_inflight") < 1:  # noqa: ASYNC110 - a metric has no event to wait for
+        await asyncio.sleep(0.01)
+    writer.transport.abort()
+    while not endpoint.reports:  # noqa: ASYNC110 - the report comes from a callback
+        await asyncio.sleep(0.01)
+
+    assert (endpoint.reports[0].status, endpoint.reports[0].reason) == ("refused", "disconnected")
+    assert (count("inferbus_inflight"), count("inferbus_inflight_bytes")) == (0, 0)
+
+
+async def test_a_stranger_makes_no_label(endpoint: Endpoint) -> None:
+    """Nor does one that guesses a provider's name count as that provider."""
+    before = count("inferbus_deliveries_total", provider="unknown", status="refused")
+
+    for provider in ("deepinfra", "made-up"):
+        await endpoint.send("POST", f"{endpoint.service.url}/webhooks/{provider}/x", BODY)
+
+    assert [report.provider for report in endpoint.reports] == ["unknown", "unknown"]
+    assert count("inferbus_deliveries_total", provider="unknown", status="refused") - before == 2
+    assert (
+        REGISTRY.get_sample_value(
+            "inferbus_deliveries_total", {"provider": "made-up", "status": "refused"}
+        )
+        is None
+    )
 
 
 async def test_without_acknowledgement_the_spool_keeps_it(endpoint: Endpoint) -> None:

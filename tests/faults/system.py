@@ -1,0 +1,219 @@
+"""A whole inferbus on a Kafka: ingests, storage, alerting, a database, someone who is told."""
+
+import secrets
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from kafka import KafkaConsumer, TopicPartition
+
+from tests.faults.draining import Ask, Lag, spool_empty
+from tests.faults.ledger import Identity
+from tests.faults.receiver import Receiver, receiving
+from tests.faults.services import INFERBUS, Service, clean_environment
+from tests.support.kafka.ports import ReservedPorts
+
+INLINE_LIMIT_BYTES = 4096
+_ONE_INGEST = ("ingest",)
+_COMMAND_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a system differs from a plain one."""
+
+    ingests: Sequence[str] = _ONE_INGEST
+    storages: Sequence[str] = ("storage",)
+    """Those with the same text before a colon share a group and its database."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    database_url: str | None = None
+    partitions: int = 3
+    python_path: Path | None = None
+    """Where a changed copy of the packages lies."""
+    has_alerting: bool = True
+
+
+class System:
+    """Made by `running_system`; its verbs act on processes by name."""
+
+    def __init__(self, folder: Path, servers: str, receiver: Receiver, plan: Plan) -> None:
+        self.folder = folder
+        self.servers = servers
+        self.receiver = receiver
+        self.plan = plan
+        self.prefix = f"faults-{uuid4().hex[:8]}"
+        self.token = secrets.token_hex(16)
+        self.webhook_secret = secrets.token_hex(24)
+        self.services: dict[str, Service] = {}
+        self.known: set[Identity] = set()
+        """What earlier rows on this system have sent."""
+        self._urls: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> Service:
+        return self.services[name]
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must stand in no log, record or table."""
+        return [self.token, self.webhook_secret]
+
+    @property
+    def database_url(self) -> str:
+        """Where storage writes."""
+        return self.plan.database_url or f"sqlite:///{self.folder / 'inferbus.db'}"
+
+    @property
+    def urls(self) -> list[str]:
+        """Where to deliver, one per ingest."""
+        return list(self._urls.values())
+
+    @property
+    def groups(self) -> list[str]:
+        """The consumer groups."""
+        alerting = [f"{self.prefix}-alerting"] if self.plan.has_alerting else []
+        return [f"{self.prefix}-storage", *alerting]
+
+    def drained(self) -> list[Ask]:
+        """Return who must have nothing under way."""
+        spools = [spool_empty(self[name].admin_url) for name in self.plan.ingests]
+        return [*spools, Lag(self.servers, self.groups, self.prefix)]
+
+    def run(self, *command: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the commands to its end."""
+        return subprocess.run(
+            [INFERBUS, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_COMMAND_TIMEOUT_S,
+            env=self.environment() | extra,
+            cwd=self.folder,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return what every process of the system is configured by."""
+        settings = {
+            "INFERBUS_DATA_DIR": str(self.folder),
+            "INFERBUS_KAFKA__BOOTSTRAP_SERVERS": self.servers,
+            "INFERBUS_KAFKA__GROUP_PREFIX": self.prefix,
+            "INFERBUS_TOPICS__PREFIX": self.prefix,
+            "INFERBUS_TOPICS__PARTITIONS": str(self.plan.partitions),
+            "INFERBUS_INGEST__AUTH": "token",
+            "INFERBUS_INGEST__TOKENS": f"faults:{self.token}",
+            "INFERBUS_INGEST__INLINE_LIMIT_BYTES": str(INLINE_LIMIT_BYTES),
+            "INFERBUS_STORAGE__URL": self.database_url,
+            "INFERBUS_ALERTING__WEBHOOK_URL": self.receiver.url,
+            "INFERBUS_ALERTING__WEBHOOK_SECRET": self.webhook_secret,
+            "INFERBUS_LOG__FORMAT": "json",
+            **self.plan.settings,
+        }
+        if self.plan.python_path is not None:
+            settings["PYTHONPATH"] = str(self.plan.python_path)
+        return clean_environment(settings)
+
+    def prepare(self) -> None:
+        """Make topics and tables."""
+        for command in (("topics", "create"), ("db", "upgrade")):
+            done = self.run(*command)
+            assert done.returncode == 0, done.stderr
+
+    def add(self, kind: str, name: str, ports: ReservedPorts, **settings: str) -> Service:
+        """Make a service that is not started yet."""
+        admin_port = ports.reserve()
+        own = {f"INFERBUS_{kind.upper()}__ADMIN_PORT": str(admin_port)}
+        if kind == "ingest":
+            port = ports.reserve()
+            own |= {"INFERBUS_INGEST__PORT": str(port)}
+            own |= {"INFERBUS_SPOOL__DIR": str(self.folder / f"spool-{name}")}
+            self._urls[name] = f"http://127.0.0.1:{port}/webhooks/deepinfra/{self.token}"
+        environment = self.environment() | own | settings
+        admin_url = f"http://127.0.0.1:{admin_port}"
+        command = [INFERBUS, kind]
+        self.services[name] = Service(name, command, environment, self.folder, admin_url)
+        return self.services[name]
+
+    def start(self, *names: str) -> None:
+        """Start services, all of them if none is named; return when they are ready."""
+        wanted = [self[name] for name in names or self.services]
+        for service in wanted:
+            service.start()
+        for service in wanted:
+            service.wait_ready()
+
+    def ensure_running(self) -> None:
+        """Start again what a fault has ended, let go on what it has frozen."""
+        ended = [service for service in self.services.values() if not service.is_running]
+        for service in self.services.values():
+            service.thaw()
+        for service in ended:
+            service.start()
+        for service in self.services.values():
+            service.wait_ready(60.0)
+
+    def values(self, *outcomes: str) -> list[tuple[str, bytes | None, bytes]]:
+        """Return (event id, value, everything else) of every record on the system's topics."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.servers.split(","), enable_auto_commit=False
+        )
+        try:
+            partitions = self._partitions(consumer, outcomes)
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            return list(_read(consumer, partitions))
+        finally:
+            consumer.close()
+
+    def _partitions(
+        self, consumer: KafkaConsumer, outcomes: tuple[str, ...]
+    ) -> list[TopicPartition]:
+        names = [f"{self.prefix}.{each}" for each in outcomes or _OUTCOMES]
+        return [TopicPartition(t, p) for t in names for p in consumer.partitions_for_topic(t) or ()]
+
+    def logs(self) -> dict[str, bytes]:
+        """Return what the services have logged."""
+        return {f"log of {s.name}": s.log.encode() for s in self.services.values()}
+
+
+_OUTCOMES = ("succeeded", "failed", "progress", "quarantine", "deadletter", "alerts")
+
+
+def _read(
+    consumer: KafkaConsumer, partitions: list[TopicPartition]
+) -> Iterator[tuple[str, bytes | None, bytes]]:
+    ends = consumer.end_offsets(partitions)
+    while any(consumer.position(each) < ends[each] for each in partitions):
+        for records in consumer.poll(500).values():
+            for record in records:
+                headers = dict(record.headers)
+                rest = (record.key or b"") + b"".join(v or b"" for v in headers.values())
+                yield (headers.get("ce_id") or b"").decode(), record.value, rest
+
+
+@contextmanager
+def running_system(folder: Path, servers: str, plan: Plan | None = None) -> Iterator[System]:
+    """Give a system whose services are ready; what still runs at the end is ended."""
+    plan = plan or Plan()
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as undo:
+        receiver = undo.enter_context(receiving())
+        ports = undo.enter_context(ReservedPorts())
+        system = System(folder, servers, receiver, plan)
+        undo.callback(_end, system)
+        for name in plan.ingests:
+            system.add("ingest", name, ports)
+        for name in plan.storages:
+            system.add("storage", name, ports)
+        if plan.has_alerting:
+            system.add("alerting", "alerting", ports)
+        system.prepare()
+        system.start()
+        yield system
+
+
+def _end(system: System) -> None:
+    for service in system.services.values():
+        service.thaw()
+        service.kill()

@@ -1,4 +1,4 @@
-"""Buses for every test: in memory, embedded, and a real Kafka where there is one."""
+"""Buses and databases for every test; the header says which Kafka and which PostgreSQL."""
 
 import asyncio
 import os
@@ -8,38 +8,48 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import URL
 
 from bus.devbroker import EmbeddedBroker
 from bus.kafka import EMBEDDED, KafkaBus, KafkaTuning
 from bus.memory import MemoryBus
 from bus.runtime.settings import KafkaSettings
-from tests.support.kafka import KAFKA_VERSION, KafkaCluster, why_unavailable
+from tests.support import postgres
+from tests.support.servers import (
+    KAFKA_ENVIRONMENT,
+    Choice,
+    kafka_choice,
+    postgres_choice,
+)
 
 # Other programs share the machine: how long one example takes says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
-_ENVIRONMENT = "INFERBUS_TEST_BOOTSTRAP_SERVERS"
+_KAFKA = pytest.StashKey[Choice[str]]()
+_POSTGRES = pytest.StashKey[Choice[URL]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run name its Kafka."""
     parser.addoption(
         "--bootstrap-servers",
-        default=os.environ.get(_ENVIRONMENT),
-        help=f"run the Kafka tests against this cluster (default ${_ENVIRONMENT})",
+        default=os.environ.get(KAFKA_ENVIRONMENT),
+        help=f"run the Kafka tests against this cluster (default ${KAFKA_ENVIRONMENT})",
     )
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Say which Kafka the tests run against."""
-    named = config.getoption("--bootstrap-servers")
-    if named:
-        return f"kafka: {named}"
-    missing = why_unavailable()
-    if missing is None:
-        return f"kafka: Apache Kafka {KAFKA_VERSION}, one node, started when a test asks for it"
-    return f"kafka: none, tests on it are skipped ({missing})"
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the servers, once for the whole run."""
+    config.stash[_KAFKA] = kafka_choice(config.getoption("--bootstrap-servers"))
+    config.stash[_POSTGRES] = postgres_choice()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which servers the tests run against, and why not the ones before."""
+    kafka = config.stash[_KAFKA].line("the embedded broker for what it can do, the rest is skipped")
+    postgresql = config.stash[_POSTGRES].line("none, tests on it are skipped")
+    return [f"kafka: {kafka}", f"postgresql: {postgresql}"]
 
 
 @pytest.fixture
@@ -73,19 +83,15 @@ def embedded_bus(embedded_broker: EmbeddedBroker) -> KafkaBus:
 @pytest.fixture(scope="session")
 def real_kafka(request: pytest.FixtureRequest) -> Iterator[str]:
     """
-    The bootstrap servers of a real Kafka: the one named, else a node from Maven's jars.
+    The bootstrap servers of a real Kafka: the one named, a container, a node from Maven's jars.
 
-    Tests that break brokers start a `KafkaCluster` of their own.
+    Tests that break or secure brokers start a `KafkaCluster` of their own.
     """
-    named = request.config.getoption("--bootstrap-servers")
-    if named:
-        yield str(named)
-        return
-    missing = why_unavailable()
-    if missing is not None:
-        pytest.skip(f"no Kafka: {missing}")
-    with KafkaCluster() as cluster:
-        yield cluster.bootstrap_servers
+    chosen = request.config.stash[_KAFKA]
+    if chosen.source is None:
+        pytest.skip(f"no Kafka: {chosen.line('none')}")
+    with chosen.source.start() as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -93,3 +99,31 @@ def kafka_bus(real_kafka: str) -> KafkaBus:
     """A bus on the real Kafka."""
     # 6 s is the shortest session that Kafka allows by default.
     return KafkaBus(KafkaSettings(bootstrap_servers=real_kafka), KafkaTuning(session_timeout_s=6.0))
+
+
+@pytest.fixture
+def any_bus(request: pytest.FixtureRequest) -> KafkaBus:
+    """A bus on the real Kafka where there is one, else on the embedded broker."""
+    has_kafka = request.config.stash[_KAFKA].source is not None
+    bus: KafkaBus = request.getfixturevalue("kafka_bus" if has_kafka else "embedded_bus")
+    return bus
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[URL]:
+    """A PostgreSQL server, one for the whole run: named, a container, Debian's."""
+    chosen = request.config.stash[_POSTGRES]
+    if chosen.source is None:
+        pytest.skip(f"no PostgreSQL: {chosen.line('none')}")
+    with chosen.source.start() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'data' / 'inferbus.db'}"
+        return
+    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+        yield url

@@ -1,7 +1,6 @@
 """The compose stack as the host drives it: build, up, exec, kill, down."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,15 +15,6 @@ _PORTS = (
     "STORAGE_ADMIN_PORT",
     "ALERTING_ADMIN_PORT",
 )
-
-
-def why_no_engine() -> str | None:
-    """Return in one line why no container can run here, None where one can."""
-    if shutil.which("docker") is None:
-        return "no docker command"
-    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        return "no container engine answers (scripts/engine start)"
-    return None
 
 
 def free_port() -> int:
@@ -115,35 +105,3 @@ def _compose_command() -> list[str]:
         return ["docker", "compose"]
     beside = Path(sys.executable).with_name("docker-compose")
     return [str(beside) if beside.exists() else "docker-compose"]
-
-
-def image_variables() -> dict[str, str]:
-    """Return the image variables: the official images where they can be had, else stand-ins."""
-    given = {
-        k: v
-        for k, v in os.environ.items()
-        if k in {"KAFKA_IMAGE", "PYTHON_IMAGE", "POSTGRES_IMAGE"}
-    }
-    if given or _can_pull():
-        return given
-    build = ROOT / "deploy" / "offline-images" / "build"
-    environment = {**os.environ, "PYTHON": sys.executable}
-    lines = subprocess.run(
-        [str(build)], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return dict(line.split("=", 1) for line in lines.stdout.split())
-
-
-def _can_pull() -> bool:
-    base = "python:3.11-slim-bookworm"
-    if not subprocess.run(
-        ["docker", "image", "inspect", base], capture_output=True, check=False
-    ).returncode:
-        return True
-    try:
-        pull = subprocess.run(
-            ["docker", "pull", "--quiet", base], capture_output=True, check=False, timeout=120
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return pull.returncode == 0

@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from addresses import Addresses
-from compose import Stack, image_variables, why_no_engine
+from compose import Stack
 
 SIGNING_KEY = "/data/secrets/INFERBUS_INGEST__SIGNING_KEYS"
 
@@ -18,6 +18,9 @@ SIGNING_KEY = "/data/secrets/INFERBUS_INGEST__SIGNING_KEYS"
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The compose stack on ports and volumes of its own, removed afterwards."""
+    # Not in the container, where these tests are alone.
+    from tests.support.engine import image_variables, why_no_engine
+
     reason = why_no_engine()
     if reason is not None:
         pytest.skip(f"the container stack: {reason}")

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import structlog
@@ -22,8 +23,14 @@ log = structlog.get_logger()
 
 Item = InferenceEvent | Quarantined
 _Identity = tuple[str, str]
+_Understood = tuple[list[Item], MalformedDelivery | None]
 
 REMEMBERED = 10_000
+# The strictest documented sender gives up after 10 s; publishing needs its time after this.
+BLOB_DEADLINE_S = 5.0
+_BLOB_THREADS = 8
+# Larger bodies would hold up the event loop for milliseconds.
+_THREAD_ABOVE_BYTES = 262_144
 
 
 class Acceptor:
@@ -43,6 +50,7 @@ class Acceptor:
         *,
         inline_limit_bytes: int,
         traceparent: Callable[[], str],
+        blob_deadline_s: float = BLOB_DEADLINE_S,
     ) -> None:
         self._providers = providers
         self._keeper = keeper
@@ -50,6 +58,9 @@ class Acceptor:
         self._topics = topics
         self._inline_limit_bytes = inline_limit_bytes
         self._traceparent = traceparent
+        self._blob_deadline_s = blob_deadline_s
+        # Threads of their own: a store that hangs must hold up nothing else.
+        self._blob_threads = ThreadPoolExecutor(_BLOB_THREADS, "blobs")
         self._inflight: dict[_Identity, asyncio.Future[_Outcome]] = {}
         self._durable: OrderedDict[_Identity, _Outcome] = OrderedDict()
 
@@ -60,15 +71,18 @@ class Acceptor:
     async def accept(self, delivery: Delivery, now_s: float) -> Answer:
         """Return what to answer once every event of the delivery is durable, or one is not."""
         try:
-            items, why = self._understand(delivery, now_s)
+            items, why = await self._understand_aside(delivery, now_s)
             outcomes = [await self._keep_once(item) for item in items]
         except NotDurableError as error:
             return refused("not-durable", f"{error}; the sender must try again")
         return _answer(delivery, outcomes, why)
 
-    def _understand(
-        self, delivery: Delivery, now_s: float
-    ) -> tuple[list[Item], MalformedDelivery | None]:
+    async def _understand_aside(self, delivery: Delivery, now_s: float) -> _Understood:
+        if len(delivery.body) > _THREAD_ABOVE_BYTES:
+            return await asyncio.to_thread(self._understand, delivery, now_s)
+        return self._understand(delivery, now_s)
+
+    def _understand(self, delivery: Delivery, now_s: float) -> _Understood:
         try:
             _require_unexpired(delivery, now_s)
             return list(self._providers[delivery.provider].parse(delivery)), None
@@ -130,8 +144,18 @@ class Acceptor:
         """Move a body above the inline limit to the blob store, before its record is published."""
         if item.body is None or len(item.body) <= self._inline_limit_bytes:
             return item
-        ref: PayloadRef = await asyncio.to_thread(self._blobs.put, item.body, item.body_sha256)
+        ref = await self._put(item.body, item.body_sha256)
         return msgspec.structs.replace(item, body=None, payload_ref=ref)
+
+    async def _put(self, body: bytes, sha256: str) -> PayloadRef:
+        running = asyncio.get_running_loop().run_in_executor(
+            self._blob_threads, self._blobs.put, body, sha256
+        )
+        try:
+            return await asyncio.wait_for(running, self._blob_deadline_s)
+        except TimeoutError as error:
+            # What is still written is harmless: blobs are named by their content.
+            raise BlobStoreError(f"no answer in {self._blob_deadline_s:g} s") from error
 
     def _record(self, item: Item) -> Record:
         if isinstance(item, InferenceEvent):

@@ -1,11 +1,13 @@
 """The use case: durable, then answered; shared, but never across different bytes."""
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bus.blobs import BlobStoreError, DirectoryBlobs
 from bus.records import Position, Record
@@ -16,7 +18,7 @@ from ingest.report import Answer
 from schemas.callback import Capability
 from schemas.codec import decode_event, decode_quarantined
 from schemas.delivery import ANONYMOUS, Delivery
-from schemas.event import PayloadRef
+from schemas.event import InferenceEvent, PayloadRef
 from schemas.topics import TopicNames
 
 NOW_S = 1_800_000_000.0
@@ -204,6 +206,72 @@ async def test_without_blob_and_spool_the_sender_keeps_it(keeper: RememberingKee
     assert (answer.status, answer.reason) == ("refused", "not-durable")
     assert "No space left" in (answer.detail or "")
     assert "the spool is full" in (answer.detail or "")
+
+
+class HangingBlobs(RefusingBlobs):
+    """A blob store that does not answer until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def put(self, body: bytes, sha256: str) -> PayloadRef:
+        self.let_go.wait(10)
+        return PayloadRef(url="file:///late", sha256=sha256, bytes=len(body))
+
+
+async def test_a_blob_store_that_hangs_does_not_hold_the_sender(
+    keeper: RememberingKeeper,
+) -> None:
+    """Senders give up: it counts as away after its deadline."""
+    blobs = HangingBlobs()
+    acceptor = Acceptor(
+        PROVIDERS,
+        keeper,
+        blobs,
+        TopicNames(),
+        inline_limit_bytes=10,
+        traceparent=str,
+        blob_deadline_s=0.01,
+    )
+
+    with capture_logs() as lines:
+        await accept(acceptor)
+    blobs.let_go.set()
+
+    assert [line["reason"] for line in lines] == ["no answer in 0.01 s"]
+
+
+@dataclass
+class WatchedProvider:
+    """Parses as DeepInfra does, and remembers in which thread."""
+
+    name: str = "deepinfra"
+    threads: list[int] = field(default_factory=list)
+
+    def parse(self, delivery: Delivery) -> list[InferenceEvent]:
+        self.threads.append(threading.get_ident())
+        return PROVIDERS["deepinfra"].parse(delivery)
+
+
+async def test_a_large_body_is_not_read_on_the_event_loop(
+    keeper: RememberingKeeper, tmp_path: Path
+) -> None:
+    """Others are answered meanwhile."""
+    provider = WatchedProvider()
+    acceptor = Acceptor(
+        {"deepinfra": provider},
+        keeper,
+        DirectoryBlobs(tmp_path),
+        TopicNames(),
+        inline_limit_bytes=1000,
+        traceparent=str,
+    )
+
+    await accept(acceptor)
+    await accept(acceptor, BODY + b" " * 300_000)
+
+    small, large = (thread == threading.get_ident() for thread in provider.threads)
+    assert (small, large) == (True, False)
 
 
 @pytest.mark.parametrize("limit", [1000, 2])

@@ -56,7 +56,7 @@ def held_records(
     if not left:
         return
     topics = sorted({part.topic for part in left})
-    reader = bus.read(topics, {part: extent.begin.get(part, 0) for part in extent.end})
+    reader = bus.read(topics, {part: extent.begin.get(part, 0) for part in left})
     try:
         quiet = 0
         while left:

@@ -1,5 +1,6 @@
 """One Kafka cluster at a time: kept while the next test asks for the same, else replaced."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from tests.support.kafka import ClusterOptions, KafkaCluster
@@ -13,11 +14,18 @@ class Clusters:
         self._asked: tuple[int, ClusterOptions] | None = None
         self._cluster: KafkaCluster | None = None
 
-    def give(self, nodes: int, options: ClusterOptions) -> KafkaCluster:
-        """Return a cluster like that, all of whose nodes serve."""
+    def give(
+        self,
+        nodes: int,
+        options: ClusterOptions,
+        made: Callable[[KafkaCluster], None] = lambda _cluster: None,
+    ) -> KafkaCluster:
+        """Return a cluster like that, all of whose nodes serve; a new one is shown to `made`."""
         if self._cluster is None or self._asked != (nodes, options):
             self.close()
-            self._cluster = self._undo.enter_context(KafkaCluster(nodes, options))
+            cluster = KafkaCluster(nodes, options)
+            made(cluster)
+            self._cluster = self._undo.enter_context(cluster)
             self._asked = (nodes, options)
         mend(self._cluster)
         return self._cluster

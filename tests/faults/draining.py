@@ -107,13 +107,13 @@ def metric(admin_url: str, name: str) -> float | None:
     return sum(values) if values else None
 
 
-def spool_empty(admin_url: str) -> Ask:
-    """Ask an ingest whether its spool holds entries."""
+def spool_empty(admin_url: str, set_aside: int = 0) -> Ask:
+    """Ask an ingest whether its spool holds entries beside those that Kafka has refused."""
 
     def ask() -> str | None:
-        if (held := metric(admin_url, "inferbus_deliveries_received_total")) is None:
+        if metric(admin_url, "inferbus_deliveries_received_total") is None:
             return "ingest does not answer"
-        held = metric(admin_url, "inferbus_spool_entries") or 0
-        return f"{held:.0f} spooled entries" if held else None
+        held = (metric(admin_url, "inferbus_spool_entries") or 0) - set_aside
+        return f"{held:.0f} spooled entries" if held > 0 else None
 
     return ask

@@ -76,9 +76,9 @@ class System:
         alerting = [f"{self.prefix}-alerting"] if self.plan.has_alerting else []
         return [f"{self.prefix}-storage", *alerting]
 
-    def drained(self) -> list[Ask]:
-        """Return who must have nothing under way."""
-        spools = [spool_empty(self[name].admin_url) for name in self.plan.ingests]
+    def drained(self, *, set_aside: int = 0) -> list[Ask]:
+        """Return who must have nothing under way; refused entries stay in the spool."""
+        spools = [spool_empty(self[name].admin_url, set_aside) for name in self.plan.ingests]
         return [*spools, Lag(self.servers, self.groups, self.prefix)]
 
     def run(self, *command: str, **extra: str) -> subprocess.CompletedProcess[str]:

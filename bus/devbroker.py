@@ -54,13 +54,35 @@ class EmbeddedBroker:
         self._data_dir.mkdir(parents=True, exist_ok=True)
         binary = str(_executable(self._data_dir))
         for _try in range(_PORT_TRIES):
-            if await self._started(binary):
+            if await self._started(binary, f"{_HOST}:{_free_port()}"):
                 log.info("broker_started", bootstrap_servers=self.bootstrap_servers, pid=self.pid)
                 return
         raise BusUnavailableError(
             f"the embedded broker does not start, its last words are in {self._log_file}; "
             "or name a Kafka with --bootstrap-servers"
         )
+
+    async def renew(self) -> None:
+        """
+        End the process if it still runs and start an empty one at the same address.
+
+        Clients that publish find it by themselves; one that reads must begin anew, since its
+        offsets mean nothing there. Raises `BusUnavailableError`.
+        """
+        await self.stop()
+        if not await self._started(str(_executable(self._data_dir)), self.bootstrap_servers):
+            raise BusUnavailableError(
+                f"the embedded broker does not start again, see {self._log_file}"
+            )
+        log.info("broker_renewed", bootstrap_servers=self.bootstrap_servers, pid=self.pid)
+
+    def memory_bytes(self) -> int | None:
+        """Return its resident memory, None where the system does not tell."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+        except OSError:
+            return None
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     async def stop(self) -> None:
         """End the process. All records on it are gone."""
@@ -82,9 +104,8 @@ class EmbeddedBroker:
     def _log_file(self) -> Path:
         return self._data_dir / "broker.log"
 
-    async def _started(self, binary: str) -> bool:
+    async def _started(self, binary: str, address: str) -> bool:
         """Try one port; it may be taken between our look and the broker's bind."""
-        address = f"{_HOST}:{_free_port()}"
         # Forked here, on the loop's thread, never in a worker thread that ends.
         self._process = _spawn(binary, address, self._data_dir, self._log_file)
         self.bootstrap_servers = address

@@ -1,6 +1,7 @@
 """Small parts that processes are put together from."""
 
 import asyncio
+import contextlib
 import errno
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -8,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from bus.protocols import Publisher
-from bus.runtime.health import Check, Health, admin_app
+from bus.runtime.health import Health, admin_app
 from bus.runtime.lifecycle import Part
 from inferbus.errors import ProblemError
 from inferbus.urls import local_url
@@ -77,15 +78,26 @@ class Listening:
 
 
 class PublisherPart:
-    """Owns a publisher: closed after those who publish through it have stopped."""
+    """
+    Owns a publisher: closed after those who publish through it have stopped.
+
+    A publisher connects by itself; with patience the start waits for that, so that the first
+    delivery need not go to the spool.
+    """
 
     name = "publisher"
+    _EVERY_S = 0.01
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, patience_s: float = 0.0) -> None:
         self._publisher = publisher
+        self._patience_s = patience_s
 
     async def start(self) -> None:
-        """Do nothing: a publisher connects by itself."""
+        """Return when connected, or when the patience ends."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                while self._publisher.healthy() is not None:  # noqa: ASYNC110 - it is state, no event
+                    await asyncio.sleep(self._EVERY_S)
 
     async def stop(self) -> None:
         """Wait for what was handed over, then close."""
@@ -130,39 +142,6 @@ class Together:
         ):
             if isinstance(outcome, BaseException):
                 raise outcome
-
-
-class Watch:
-    """Asks twice a second whether something lives, and fails the process when it does not."""
-
-    _EVERY_S = 0.5
-
-    def __init__(
-        self, name: str, alive: Callable[[], str | None], fail: Callable[[str], None]
-    ) -> None:
-        self.name = name
-        self._alive = alive
-        self._fail = fail
-        self._task: asyncio.Task[None] | None = None
-
-    def check(self) -> Check:
-        """Answer for the health report."""
-        return Check(self._alive())
-
-    async def start(self) -> None:
-        """Begin to ask."""
-        self._task = asyncio.create_task(self._watch())
-
-    async def stop(self) -> None:
-        """Ask no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _watch(self) -> None:
-        while (reason := self._alive()) is None:  # noqa: ASYNC110 - nobody sets an event when a child dies
-            await asyncio.sleep(self._EVERY_S)
-        self._fail(reason)
 
 
 class Readiness:

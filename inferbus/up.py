@@ -27,17 +27,24 @@ from inferbus.parts import (
     PublisherPart,
     Readiness,
     Together,
-    Watch,
 )
+from inferbus.up_broker import BrokerCare, Member
 from inferbus.up_ground import CatchUp, Ground
 from inferbus.up_state import UpFile
 from inferbus.up_view import View
 from inferbus.urls import reachable
 from schemas.clock import rfc3339
+from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
     from bus.protocols import Publisher
+    from consumers.alerting.service import AlertingService
+    from consumers.storage.service import StorageService
+    from inferbus.up_settled import Settlements
     from ingest.service import IngestService
+
+# The embedded broker answers at once; another one may be behind a slow network.
+_CONNECT_PATIENCE_S = 5.0
 
 
 async def serve(settings: Settings, view: View) -> int:
@@ -61,21 +68,24 @@ class Up:
         self._admin = AdminServer(at.admin_host, at.admin_port, self._health, "--admin-port")
         self._started_at = datetime.now(UTC)
         self._publisher: Publisher
-        self._ingest: IngestService
+        self._ingest: IngestService | None = None
+        self._consumers: list[StorageService | AlertingService] = []
+        self._settled: Settlements | None = None
+        self._file = UpFile(self._settings.data_dir, self.content, view.ready)
 
     def parts(self) -> Sequence[Part]:
         """Return the parts in the order of their start."""
         consumers = [Deferred("storage", self._storage), Deferred("alerting", self._alerting)]
         return [
             self._ground,
-            Deferred("broker-watch", self._watch),
+            Deferred("broker-care", self._care),
             Together("consumers", consumers),
             Deferred("catch-up", self._catch_up),
             Deferred("publisher", self._publishing),
             Deferred("ingest", self._ingesting),
             self._admin,
             Readiness(self._health),
-            UpFile(self._settings.data_dir, self.content, self._view.ready),
+            self._file,
         ]
 
     @property
@@ -86,23 +96,42 @@ class Up:
     def _bus(self) -> Bus:
         return self._ground.bus
 
-    def _watch(self) -> Part:
+    def _care(self) -> Part:
         broker = self._ground.broker
         if broker is None:
-            return Idle("broker-watch")
-        watch = Watch("broker-watch", broker.alive, self._fail)
-        self._health.register("broker", watch.check)
-        return watch
+            return Idle("broker-care")
+        from inferbus.up_settled import Settlements
+
+        self._settled = Settlements(TopicNames(self._settings.topics.prefix))
+        care = BrokerCare(broker, self._members, self._restore, self._fail)
+        self._health.register("broker", care.check)
+        return care
+
+    def _members(self) -> list[Member]:
+        return [consumer.worker for consumer in self._consumers if consumer.worker is not None]
+
+    async def _restore(self) -> None:
+        """Give an empty broker its topics, and what is not settled."""
+        await self._ground.make_topics()
+        if self._ingest is not None and self._ingest.spooling is not None:
+            self._ingest.spooling.publish_again()
+        self._file.refresh()
 
     def _storage(self) -> Part:
         from consumers.storage.service import StorageService
 
-        return StorageService(self._settings, self._bus, self._health, self._fail)
+        return self._consumer(StorageService)
 
     def _alerting(self) -> Part:
         from consumers.alerting.service import AlertingService
 
-        return AlertingService(self._settings, self._bus, self._health, self._fail)
+        return self._consumer(AlertingService)
+
+    def _consumer(self, make: "type[StorageService | AlertingService]") -> Part:
+        on_handled = None if self._settled is None else self._settled.handled
+        consumer = make(self._settings, self._bus, self._health, self._fail, on_handled=on_handled)
+        self._consumers.append(consumer)
+        return consumer
 
     def _catch_up(self) -> Part:
         broker = self._ground.broker
@@ -112,13 +141,14 @@ class Up:
 
     def _publishing(self) -> Part:
         self._publisher = self._bus.publisher("inferbus-up")
-        return PublisherPart(self._publisher)
+        return PublisherPart(self._publisher, _CONNECT_PATIENCE_S)
 
     def _ingesting(self) -> Part:
         from ingest.service import IngestService
 
+        releases = {} if self._settled is None else {"make_releases": self._settled.make_releases}
         self._ingest = IngestService(
-            self._settings, self._publisher, self._health, observe=self._view.delivery
+            self._settings, self._publisher, self._health, observe=self._view.delivery, **releases
         )
         at = self._settings.ingest
         return Listening(self._ingest, at.host, at.port, "--port")
@@ -126,7 +156,7 @@ class Up:
     def content(self) -> dict[str, Any]:
         """Return what `up.json` says."""
         settings = self._settings
-        local = reachable(self._ingest.url)
+        local = reachable("" if self._ingest is None else self._ingest.url)
         base = (settings.ingest.public_url or local).rstrip("/")
         broker = self._ground.broker
         return {

@@ -38,10 +38,14 @@ class Ground:
         """Start the broker while the tables are made, then make the topics."""
         try:
             await _all(self._start_broker(), asyncio.to_thread(self._make_tables))
-            await asyncio.to_thread(self._make_topics)
+            await self.make_topics()
         except BaseException:
             await self.stop()
             raise
+
+    async def make_topics(self) -> None:
+        """Make what topics are missing. Raises `BusUnavailableError`."""
+        await asyncio.to_thread(self._make_topics)
 
     async def stop(self) -> None:
         """Stop the broker."""
@@ -61,7 +65,9 @@ class Ground:
             bootstrap_servers=broker.bootstrap_servers,
             group_prefix=self.settings.kafka.group_prefix,
         )
-        self.settings = self.settings.model_copy(update={"kafka": kafka})
+        # A broker that forgets proves nothing by its acknowledgement.
+        spool = self.settings.spool.model_copy(update={"mode": "always"})
+        self.settings = self.settings.model_copy(update={"kafka": kafka, "spool": spool})
 
     def _make_tables(self) -> None:
         from consumers import database

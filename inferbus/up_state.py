@@ -72,13 +72,25 @@ class UpFile:
         self._path = data_dir / UP_FILE
         self._content = content
         self._ready = ready
+        self._is_written = False
 
     async def start(self) -> None:
         """Write the file, then tell that all is ready."""
+        self._ready(self.write())
+        self._is_written = True
+
+    def write(self) -> dict[str, Any]:
+        """Write what holds now; return it."""
         content = self._content()
         write_private(self._path, orjson.dumps(content) + b"\n")
-        self._ready(content)
+        return content
+
+    def refresh(self) -> None:
+        """Write what has changed since the start; nothing before it."""
+        if self._is_written:
+            self.write()
 
     async def stop(self) -> None:
         """Remove the file."""
+        self._is_written = False
         self._path.unlink(missing_ok=True)

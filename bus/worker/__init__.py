@@ -1,7 +1,15 @@
 """The consume loop of one group: poll, handle, settle."""
 
-from bus.worker.handler import Batch, Handler
+from bus.worker.handler import Batch, Handled, Handler, telling
 from bus.worker.loop import Worker, WorkerOptions
 from bus.worker.part import WorkerPart
 
-__all__ = ["Batch", "Handler", "Worker", "WorkerOptions", "WorkerPart"]
+__all__ = [
+    "Batch",
+    "Handled",
+    "Handler",
+    "Worker",
+    "WorkerOptions",
+    "WorkerPart",
+    "telling",
+]

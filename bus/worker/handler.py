@@ -1,6 +1,6 @@
 """What a consumer is to the worker."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bus.records import ReceivedRecord
@@ -19,3 +19,23 @@ class Handler(Protocol):
         nothing. Raises `Transient`, `Poison`, `Backpressure`; anything else stops the worker.
         """
         ...
+
+
+Handled = Callable[[str, Batch], None]
+"""Is told of the consumer and each batch that it has made durable; from the worker's thread."""
+
+
+def telling(handler: Handler, consumer: str, on_handled: Handled | None) -> Handler:
+    """Return the handler, or one that tells of what it has handled; parked records are not."""
+    return handler if on_handled is None else _Telling(handler, consumer, on_handled)
+
+
+class _Telling:
+    def __init__(self, handler: Handler, consumer: str, on_handled: Handled) -> None:
+        self._handler = handler
+        self._consumer = consumer
+        self._on_handled = on_handled
+
+    def handle(self, batch: Batch) -> None:
+        self._handler.handle(batch)
+        self._on_handled(self._consumer, batch)

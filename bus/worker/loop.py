@@ -16,6 +16,7 @@ from bus.parking import Parking
 from bus.protocols import Bus, Subscription
 from bus.runtime.health import Check
 from bus.runtime.metrics import CONSUMER_LAG, RECORDS, SETTLE_SECONDS
+from bus.worker.gate import Gate
 from bus.worker.handler import Batch, Handler
 from bus.worker.verdicts import Verdicts
 
@@ -73,6 +74,7 @@ class Worker:
         self._reconnect = Backoff(self._options.reconnect)
         self._offsets = OffsetTracker()
         self._stop = threading.Event()
+        self._gate = Gate()
         self._check = Check("not connected to Kafka yet")
 
     def run(self) -> None:
@@ -84,7 +86,9 @@ class Worker:
         """
         try:
             while not self._stop.is_set():
-                self._consume_while_connected()
+                self._gate.wait_open(self._options.poll_s)
+                with self._gate.inside():
+                    self._consume_while_connected()
         except BaseException as error:
             self._check = Check(f"stopped: {error}")
             raise
@@ -95,11 +99,29 @@ class Worker:
         """Ask `run` to end after the handler's current call. From any thread."""
         self._stop.set()
 
+    def leave(self, timeout_s: float) -> bool:
+        """
+        Have `run` leave the group and stay outside until `rejoin`; return whether it has left.
+
+        For when the broker is replaced by another one, where its offsets mean nothing. What
+        was not committed is handled again.
+        """
+        return self._gate.shut(timeout_s)
+
+    def rejoin(self) -> None:
+        """Have `run` join the group again, as a new member. From any thread."""
+        self._gate.open()
+
     def state(self) -> Check:
         """Return whether records are handled, and if not, why."""
         return self._check
 
+    def _is_leaving(self) -> bool:
+        return self._stop.is_set() or self._gate.is_shut
+
     def _consume_while_connected(self) -> None:
+        if self._is_leaving():
+            return
         try:
             subscription = self._bus.subscribe(self._group, self._topics, self.consumer)
             try:
@@ -112,7 +134,7 @@ class Worker:
 
     def _consume(self, subscription: Subscription) -> None:
         self._offsets = OffsetTracker()
-        while not self._stop.is_set():
+        while not self._is_leaving():
             batch = subscription.poll(self._options.poll_s)
             self._reconnect.succeeded()
             if batch:
@@ -126,7 +148,7 @@ class Worker:
         arrived_at = self._clock()
         self._offsets.received(record.position for record in batch)
         left = deque([batch])
-        while left and not self._stop.is_set():
+        while left and not self._is_leaving():
             if chunk := self._still_ours(subscription, left.popleft()):
                 left.extendleft(reversed(self._handle(subscription, chunk)))
         self._commit(subscription)
@@ -150,7 +172,7 @@ class Worker:
         ends_at = self._clock() + seconds
         subscription.pause()
         try:
-            while not self._stop.is_set() and (left_s := ends_at - self._clock()) > 0:
+            while not self._is_leaving() and (left_s := ends_at - self._clock()) > 0:
                 if left_s < self._options.poll_s:
                     self._stop.wait(left_s)
                 else:
@@ -170,7 +192,7 @@ class Worker:
     def _commit(self, subscription: Subscription) -> None:
         """Commit what is settled; where the broker does not answer, the next commit holds it."""
         next_offsets = self._offsets.committable()
-        if not next_offsets:
+        if not next_offsets or self._gate.is_shut:  # the next broker has other offsets
             return
         try:
             subscription.commit(next_offsets)

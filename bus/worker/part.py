@@ -15,6 +15,8 @@ class WorkerPart:
     """Runs a worker in a thread for as long as the process lives; says when it dies."""
 
     _STOP_TIMEOUT_S = 15.0
+    # A call to a broker that does not answer lasts 5 s, and leaving may take two of them.
+    _LEAVE_TIMEOUT_S = 15.0
 
     def __init__(self, worker: Worker, fail: Callable[[str], None]) -> None:
         self.name = worker.consumer
@@ -30,6 +32,14 @@ class WorkerPart:
         """Let the worker finish the batch in the handler's hands, then commit and leave."""
         self._worker.stop()
         await asyncio.to_thread(self._thread.join, self._STOP_TIMEOUT_S)
+
+    async def leave(self) -> bool:
+        """Leave the group until `rejoin`; return whether the worker has left."""
+        return await asyncio.to_thread(self._worker.leave, self._LEAVE_TIMEOUT_S)
+
+    def rejoin(self) -> None:
+        """Join the group again, as a new member."""
+        self._worker.rejoin()
 
     def _run(self) -> None:
         try:

@@ -10,7 +10,7 @@ from bus.protocols import Bus
 from bus.runtime.health import Check, Health
 from bus.runtime.metrics import ALERTS
 from bus.runtime.settings import Settings
-from bus.worker import Worker, WorkerPart
+from bus.worker import Handled, Worker, WorkerPart, telling
 from consumers.alerting.delivery import Delivery
 from consumers.alerting.handler import AlertingHandler
 from consumers.alerting.loop import Loop, Step
@@ -45,9 +45,16 @@ class AlertingService:
     name = CONSUMER
 
     def __init__(
-        self, settings: Settings, bus: Bus, health: Health, fail: Callable[[str], None]
+        self,
+        settings: Settings,
+        bus: Bus,
+        health: Health,
+        fail: Callable[[str], None],
+        *,
+        on_handled: Handled | None = None,
     ) -> None:
         webhook_notifier(settings.alerting)  # a wrong setting is said before anything starts
+        self._on_handled = on_handled
         self._settings = settings
         self._bus = bus
         self._health = health
@@ -55,7 +62,7 @@ class AlertingService:
         self._topics = TopicNames(settings.topics.prefix)
         self._gate = SchemaGate(lambda: check(settings.database_url))
         self._loops: list[Loop] = []
-        self._worker: WorkerPart | None = None
+        self.worker: WorkerPart | None = None
         self._closing = contextlib.ExitStack()
 
     async def start(self) -> None:
@@ -70,13 +77,13 @@ class AlertingService:
         self._health.register("alerting_database", self._gate.state)
         for loop in self._loops:
             loop.start()
-        self._worker = self._make_worker(store)
-        await self._worker.start()
+        self.worker = self._make_worker(store)
+        await self.worker.start()
 
     async def stop(self) -> None:
         """Settle the batch in hand, end the notification under way, then close."""
-        if self._worker is not None:
-            await self._worker.stop()
+        if self.worker is not None:
+            await self.worker.stop()
         await asyncio.to_thread(self._stop_loops)
 
     def _stop_loops(self) -> None:
@@ -87,12 +94,13 @@ class AlertingService:
                 loop.join()
 
     def _make_worker(self, store: AlertStore) -> WorkerPart:
+        handler = AlertingHandler(store, self._topics, self._gate, self._wake)
         worker = Worker(
             CONSUMER,
             self._bus,
             f"{self._settings.kafka.group_prefix}-{CONSUMER}",
             self._topics.alerted,
-            AlertingHandler(store, self._topics, self._gate, self._wake),
+            telling(handler, CONSUMER, self._on_handled),
             dead_letter_topic=self._topics.of("deadletter"),
         )
         self._health.register(CONSUMER, worker.state)

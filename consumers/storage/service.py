@@ -10,7 +10,7 @@ from bus.blobs import open_blobs
 from bus.protocols import Bus
 from bus.runtime.health import Health
 from bus.runtime.settings import Settings
-from bus.worker import Worker, WorkerPart
+from bus.worker import Handled, Worker, WorkerPart, telling
 from consumers.database import check, open_engine
 from consumers.gate import CHECK_EVERY_S, SchemaGate
 from consumers.storage.handler import CONSUMER, StorageHandler
@@ -31,8 +31,15 @@ class StorageService:
     name = CONSUMER
 
     def __init__(
-        self, settings: Settings, bus: Bus, health: Health, fail: Callable[[str], None]
+        self,
+        settings: Settings,
+        bus: Bus,
+        health: Health,
+        fail: Callable[[str], None],
+        *,
+        on_handled: Handled | None = None,
     ) -> None:
+        self._on_handled = on_handled
         self._settings = settings
         self._bus = bus
         self._health = health
@@ -40,7 +47,7 @@ class StorageService:
         self._engine: Engine | None = None
         self._gate = SchemaGate(lambda: check(settings.database_url))
         self._waiting: asyncio.Task[None] | None = None
-        self._worker: WorkerPart | None = None
+        self.worker: WorkerPart | None = None
 
     async def start(self) -> None:
         """
@@ -60,15 +67,15 @@ class StorageService:
         if problem is not None:
             log.warning("database_not_ready", reason=problem)
             self._waiting = asyncio.create_task(self._wait_for_tables())
-        self._worker = WorkerPart(worker, self._fail)
-        await self._worker.start()
+        self.worker = WorkerPart(worker, self._fail)
+        await self.worker.start()
 
     async def stop(self) -> None:
         """Settle the batch in hand, then close."""
         if self._waiting is not None:
             self._waiting.cancel()
-        if self._worker is not None:
-            await self._worker.stop()
+        if self.worker is not None:
+            await self.worker.stop()
         if self._engine is not None:
             self._engine.dispose()
 
@@ -85,6 +92,6 @@ class StorageService:
             self._bus,
             f"{self._settings.kafka.group_prefix}-{CONSUMER}",
             topics.stored,
-            handler,
+            telling(handler, CONSUMER, self._on_handled),
             dead_letter_topic=topics.of("deadletter"),
         )

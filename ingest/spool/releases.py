@@ -68,7 +68,7 @@ class _Awaited:
 
 # A broker that keeps everything in memory is given no more than this beyond what its
 # consumers have settled; the rest waits in the spool.
-MAX_UNSETTLED_BYTES = 128 << 20
+MAX_UNSETTLED_BYTES = 32 << 20
 
 
 class BySettlement:

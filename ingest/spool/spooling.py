@@ -1,5 +1,7 @@
 """The spool at work: opened, drained, measured, closed."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -21,6 +23,8 @@ from schemas.topics import TopicNames
 
 # At a stop: what Kafka has not answered by then is published again at the next start.
 _RESOLVE_TIMEOUT_S = 3.0
+_SETTLE_TIMEOUT_S = 5.0
+_SETTLE_EVERY_S = 0.05
 
 MakeReleases = Callable[[Release], Releases]
 
@@ -47,7 +51,7 @@ class Spooling:
         deadline_s = settings.ingest.publish_deadline_s
         circuit = Circuit(publisher.healthy)
         traffic = Traffic()
-        releases = make_releases(self._spool.release)
+        self._releases = releases = make_releases(self._spool.release)
         self.drainer = Drainer(
             self._spool,
             publisher,
@@ -75,7 +79,18 @@ class Spooling:
         """Let what is under way come in, then close; entries that wait stay on disk."""
         await self._sends.wait_resolved(_RESOLVE_TIMEOUT_S)
         await self.drainer.stop()
+        await self._wait_settled()
         await self._spool.close()
+
+    def publish_again(self) -> None:
+        """The broker has lost what it held: publish whatever is not released."""
+        self.drainer.add(self._releases.unsettled())
+
+    async def _wait_settled(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_TIMEOUT_S):
+                while self._releases.unsettled():  # noqa: ASYNC110 - only at a stop
+                    await asyncio.sleep(_SETTLE_EVERY_S)
 
     def _oldest_s(self) -> float:
         since = self._spool.oldest_at

@@ -25,7 +25,7 @@ from bus.memory.subscription import MemorySubscription
 from bus.protocols import Admin, Publisher, Reader, Subscription
 from bus.records import NextOffsets, Position, ReceivedRecord, Record, TopicPartition
 from bus.runtime.health import Check
-from bus.worker import Worker, WorkerOptions, WorkerPart
+from bus.worker import Worker, WorkerOptions, WorkerPart, telling
 
 TOPIC, DEAD, GROUP = "t", "t.deadletter", "g"
 QUICK = WorkerOptions(
@@ -441,3 +441,56 @@ async def test_a_part_says_when_its_worker_dies(bus: MemoryBus) -> None:
     assert await asyncio.to_thread(died.wait, 10)
     assert failures == ["storage: a bug"]
     await part.stop()
+
+
+async def test_a_worker_that_left_stays_outside_until_it_may_join_anew(bus: MemoryBus) -> None:
+    """For a broker that is replaced: offsets of the old one mean nothing on the next."""
+    journal = Journal(bus)
+    subscribed: list[int] = []
+    journal.before_subscribe = lambda: subscribed.append(1)
+    sink = Sink(until=1)
+    worker = make_worker(journal, sink)
+    ended = asyncio.create_task(asyncio.to_thread(worker.run))
+
+    assert await asyncio.to_thread(worker.leave, 10)
+    before = len(subscribed)
+    put(bus, b"a")
+    assert (sink.kept, len(subscribed)) == ([], before)
+    worker.rejoin()
+    await ended
+
+    assert (sink.kept, len(subscribed)) == ([b"a"], before + 1)
+
+
+async def test_a_batch_in_hand_is_given_up_by_leaving(bus: MemoryBus) -> None:
+    """It is not committed: the next broker's offsets are others."""
+    put(bus, b"a")
+    sink = Sink(until=99)
+    sink.verdicts = [Transient("away")] * 1000
+    worker = make_worker(bus, sink)
+    ended = asyncio.create_task(asyncio.to_thread(worker.run))
+
+    assert await asyncio.to_thread(worker.leave, 10)
+
+    assert committed(bus) == 0
+    worker.stop()
+    await ended
+
+
+def test_whoever_asks_is_told_what_was_handled(bus: MemoryBus) -> None:
+    """And nothing of a batch that was not."""
+    put(bus, b"a", b"bad", b"b")
+    told: list[bytes] = []
+    sink = Sink(until=2)
+
+    def on_handled(consumer: str, batch: Batch) -> None:
+        told.extend(record.value or b"" for record in batch)
+
+    handler = telling(sink, "storage", on_handled)
+    sink.worker = Worker(
+        "storage", bus, GROUP, (TOPIC,), handler, dead_letter_topic=DEAD, options=QUICK
+    )
+
+    sink.worker.run()
+
+    assert told == [b"a", b"b"]

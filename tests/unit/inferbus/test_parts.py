@@ -6,7 +6,7 @@ import errno
 import pytest
 
 from inferbus.errors import ProblemError
-from inferbus.parts import Deferred, Listening, Together, Watch, listening
+from inferbus.parts import Deferred, Listening, PublisherPart, Together, listening
 from inferbus.urls import local_url, reachable
 
 
@@ -104,26 +104,26 @@ async def test_another_fault_of_listening_keeps_its_reason() -> None:
         await listening(fails(), "127.0.0.1", 80, "--port")
 
 
-async def test_a_watch_fails_the_process_when_its_ward_dies() -> None:
-    failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    answers = iter([None, "the broker ended"])
-    watch = Watch("broker", lambda: next(answers, "the broker ended"), failed.set_result)
-    watch._EVERY_S = 0.0
+class ConnectingPublisher:
+    """Is connected at the third look."""
 
-    await watch.start()
+    def __init__(self) -> None:
+        self.looks = 0
 
-    assert await failed == "the broker ended"
-    await watch.stop()
+    def healthy(self) -> str | None:
+        self.looks += 1
+        return None if self.looks > 2 else "connecting"
 
 
-async def test_a_stopped_watch_says_nothing() -> None:
-    failed: list[str] = []
-    watch = Watch("broker", lambda: None, failed.append)
+async def test_a_publisher_is_waited_for_with_patience_only() -> None:
+    """A service serves from its spool meanwhile; `up` is ready when all of it is."""
+    patient, hasty = ConnectingPublisher(), ConnectingPublisher()
 
-    await watch.start()
-    await watch.stop()
+    await PublisherPart(patient, patience_s=10).start()  # type: ignore[arg-type] # all it uses
+    await PublisherPart(hasty).start()  # type: ignore[arg-type] # all it uses
 
-    assert failed == []
+    assert patient.looks == 3
+    assert hasty.looks == 1
 
 
 def test_a_server_on_all_addresses_is_reached_on_loopback() -> None:

@@ -153,8 +153,9 @@ def with_error(frame: bytes, version: int, code: int) -> bytes:
         for partition in topic.partition_responses:
             partition.error_code = code
             partition.base_offset = -1
-    encoded: bytes = bytes(response.encode(version=version, header=True))
-    return encoded
+    header, response._header = response._header, None  # with one, encode() takes it for a request
+    flexible = ProduceResponse.flexible_version_q(version)
+    return bytes(header.encode(flexible=flexible) + response.encode(version=version))
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:

@@ -10,6 +10,7 @@ import structlog
 
 from bus.backoff import Backoff, BackoffPolicy
 from bus.errors import BusUnavailableError
+from bus.failpoints import reach
 from bus.fuse import DeadLetterFuse, FuseLimits
 from bus.offsets import OffsetTracker
 from bus.parking import Parking
@@ -138,6 +139,7 @@ class Worker:
             batch = subscription.poll(self._options.poll_s)
             self._reconnect.succeeded()
             if batch:
+                reach("after-poll")
                 self._settle(subscription, batch)
             else:
                 self._check = Check()
@@ -199,6 +201,7 @@ class Worker:
         except BusUnavailableError as error:
             self._say("commit_delayed", Check(str(error), is_degraded=True))
         else:
+            reach("after-commit")
             self._offsets.committed()
 
     def _report_lag(self, subscription: Subscription) -> None:

@@ -8,6 +8,7 @@ import structlog
 
 from bus.backoff import Backoff
 from bus.errors import Backpressure, Poison, Transient
+from bus.failpoints import reach
 from bus.fuse import DeadLetterFuse
 from bus.parking import Parking
 from bus.runtime.health import Check
@@ -54,6 +55,7 @@ class Verdicts:
         """Call the handler once; raises what it raised beside its verdicts, and blown fuses."""
         try:
             self._handler.handle(batch)
+            reach("after-write")
         except Poison as verdict:
             return self._on_poison(batch, verdict)
         except Transient as verdict:
@@ -80,7 +82,9 @@ class Verdicts:
             return Step("skipped")
         self._fuse.check(self._clock())
         try:
+            reach("before-park")
             self._parking.park(record, verdict)
+            reach("after-park")
         except Transient as delay:
             return self._on_transient(batch, delay)
         self._fuse.parked(self._clock())

@@ -7,27 +7,17 @@ import time
 from collections.abc import Iterator
 from decimal import Context, Decimal
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from bus.runtime.masking import mask_url
 from bus.runtime.settings_names import SettingsError
+from consumers.postgresql import postgresql_engine
 
 # How long a writer waits for another one before it gives up and is tried again.
 BUSY_TIMEOUT_S = 5.0
 _READ_ONLY = "inferbus_read_only"
-# libpq: give up on a server that does not answer, instead of waiting for the kernel's 15 min.
-_POSTGRESQL_TIMEOUTS = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
-# A commit must be on disk before offsets are committed; `remote_apply` and such are kept.
-_POSTGRESQL_SESSION = (
-    "SET TIME ZONE 'UTC'",
-    (
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') = 'off'"
-    ),
-)
 _EXACT = Context(prec=1000)  # no sum of our amounts (52 digits each) comes near
 
 
@@ -43,7 +33,7 @@ def open_engine(url: str) -> Engine:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed)
-    return _postgresql_engine(parsed)
+    return postgresql_engine(parsed)
 
 
 def parse_url(url: str) -> URL:
@@ -56,6 +46,9 @@ def parse_url(url: str) -> URL:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise _unusable(f"{parsed.drivername} is not supported")
+    if "@" in (parsed.host or ""):
+        # Its rest would be taken for the host, and shown.
+        raise _unusable("write an @ in the password as %40")
     return parsed
 
 
@@ -146,17 +139,3 @@ class _ExactSum:
 
     def finalize(self) -> str | None:
         return None if self._sum is None else format(self._sum, "f")
-
-
-def _postgresql_engine(url: URL) -> Engine:
-    timeouts = {name: n for name, n in _POSTGRESQL_TIMEOUTS.items() if name not in url.query}
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=timeouts)
-    event.listen(engine, "connect", _set_up_postgresql)
-    return engine
-
-
-def _set_up_postgresql(connection: Any, _record: object) -> None:
-    with connection.cursor() as cursor:
-        for statement in _POSTGRESQL_SESSION:
-            cursor.execute(statement)
-    connection.commit()

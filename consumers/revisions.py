@@ -1,22 +1,21 @@
 """Bring the tables up to date, or say in what they are not."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Inspector, MetaData, inspect, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from bus.runtime.masking import mask_url
-from consumers.columns import metadata
+from consumers.drift import drift
 from consumers.engines import error_line, open_engine, parse_url, reading, sqlite_file
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _UPGRADE = "run `inferbus db upgrade`"
-_RESTORE = "the tables were changed by hand; put it back or restore a backup"
+_RESTORE = "the tables were changed by hand: put it back or restore a backup"
 
 
 class DatabaseError(Exception):
@@ -43,7 +42,7 @@ def upgrade(url: str) -> list[str]:
 
 def _upgrade(connection: Connection, url: str) -> list[str]:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('inferbus-upgrade'))"))
+        _wait_for_other_upgrades(connection)
     unknown = _unknown_revisions(connection)
     if unknown:
         raise DatabaseError(_of_newer_version(url, unknown))
@@ -52,6 +51,15 @@ def _upgrade(connection: Connection, url: str) -> list[str]:
     missing = _missing_revisions(connection)
     command.upgrade(config, "head")
     return missing
+
+
+def _wait_for_other_upgrades(connection: Connection) -> None:
+    """Wait as long as another one takes, but not for ever for a table that someone holds."""
+    limit = connection.scalar(text("SHOW lock_timeout"))
+    set_limit = text("SELECT set_config('lock_timeout', :limit, true)")
+    connection.execute(set_limit, {"limit": "0"})
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('inferbus-upgrade'))"))
+    connection.execute(set_limit, {"limit": limit})
 
 
 def check(url: str) -> list[str]:
@@ -68,19 +76,31 @@ def check(url: str) -> list[str]:
         with reading(engine) as connection:
             return [f"{mask_url(url)}: {problem}" for problem in _problems(connection, url)]
     except DBAPIError as error:
-        return [f"{mask_url(url)}: the database does not answer: {error_line(error)}"]
+        return [f"{mask_url(url)}: the database cannot be used: {error_line(error)}"]
     finally:
         engine.dispose()
 
 
 def _problems(connection: Connection, url: str) -> list[str]:
+    if connection.dialect.name == "postgresql" and (unfit := _why_unfit(connection)):
+        return [unfit]
     unknown = _unknown_revisions(connection)
     if unknown:
         return [_of_newer_version(url, unknown)]
     missing = _missing_revisions(connection)
     if missing:
         return [f"the tables are behind, without {', '.join(missing)}: {_UPGRADE}"]
-    return list(_drift(inspect(connection)))
+    return [f"{difference}: {_RESTORE}" for difference in drift(connection)]
+
+
+def _why_unfit(connection: Connection) -> str | None:
+    """Say what of the PostgreSQL server itself keeps rows from being stored."""
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        return f"its encoding is {encoding}: make a database with ENCODING 'UTF8'"
+    if connection.scalar(text("SHOW transaction_read_only")) == "on":
+        return "it takes no writes: name the primary, or wait until this server is it"
+    return None
 
 
 def _of_newer_version(url: str, unknown: list[str]) -> str:
@@ -106,25 +126,3 @@ def _current(connection: Connection) -> tuple[str, ...]:
 
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory(str(_SCRIPTS))
-
-
-def _drift(inspector: Inspector) -> Iterator[str]:
-    views = _known_tables()
-    names = {*inspector.get_table_names(), *inspector.get_view_names()}
-    for table in (*metadata.sorted_tables, *views.sorted_tables):
-        if table.name not in names:
-            yield f"{table.name} is missing: {_RESTORE}"
-            continue
-        there = {column["name"] for column in inspector.get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in there:
-                yield f"{table.name} has no column {column.name}: {_RESTORE}"
-
-
-def _known_tables() -> MetaData:
-    # The tables are declared on `metadata` when their modules are imported.
-    import consumers.alerting.tables
-    from consumers.storage.tables import views
-
-    del consumers
-    return views

@@ -125,5 +125,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'data' / 'inferbus.db'}"
         return
-    with postgres.database(request.getfixturevalue("postgres_server")) as url:
+    yield request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: URL) -> Iterator[str]:
+    """The URL of an empty database on PostgreSQL."""
+    with postgres.database(postgres_server) as url:
         yield url

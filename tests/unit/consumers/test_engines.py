@@ -80,6 +80,14 @@ def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
         open_engine(url)
 
 
+def test_a_password_with_a_bare_at_is_refused_without_a_part_of_it() -> None:
+    """What follows the first @ would be taken for the host, and named in every error."""
+    with pytest.raises(SettingsError, match="%40") as caught:
+        open_engine("postgresql://u:hu@sh@h/d")
+
+    assert "sh@" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["postgresql://u:p@h/d", "postgres://u:p@h/d"])
 def test_the_short_names_of_postgresql_are_understood(url: str) -> None:
     """Many hosts hand these out."""

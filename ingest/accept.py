@@ -4,18 +4,19 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import structlog
 
 from bus.blobs import BlobStore, BlobStoreError
 from bus.records import Record, event_record, quarantine_record
+from ingest.blobs import PUT_DEADLINE_S, AsyncBlobs
 from ingest.keeping import Keeper, Kept, NotDurableError
 from ingest.providers.base import MalformedDelivery, Provider
+from ingest.redaction import redacted
 from ingest.report import Answer, EventReceipt, refused
 from schemas.delivery import Delivery
-from schemas.event import InferenceEvent, PayloadRef, Quarantined
+from schemas.event import InferenceEvent, Quarantined
 from schemas.ids import content_id, event_id
 from schemas.topics import TopicNames
 
@@ -26,9 +27,6 @@ _Identity = tuple[str, str]
 _Understood = tuple[list[Item], MalformedDelivery | None]
 
 REMEMBERED = 10_000
-# The strictest documented sender gives up after 10 s; publishing needs its time after this.
-BLOB_DEADLINE_S = 5.0
-_BLOB_THREADS = 8
 # Larger bodies would hold up the event loop for milliseconds.
 _THREAD_ABOVE_BYTES = 262_144
 
@@ -50,17 +48,14 @@ class Acceptor:
         *,
         inline_limit_bytes: int,
         traceparent: Callable[[], str],
-        blob_deadline_s: float = BLOB_DEADLINE_S,
+        blob_deadline_s: float = PUT_DEADLINE_S,
     ) -> None:
         self._providers = providers
         self._keeper = keeper
-        self._blobs = blobs
+        self._blobs = AsyncBlobs(blobs, blob_deadline_s)
         self._topics = topics
         self._inline_limit_bytes = inline_limit_bytes
         self._traceparent = traceparent
-        self._blob_deadline_s = blob_deadline_s
-        # Threads of their own: a store that hangs must hold up nothing else.
-        self._blob_threads = ThreadPoolExecutor(_BLOB_THREADS, "blobs")
         self._inflight: dict[_Identity, asyncio.Future[_Outcome]] = {}
         self._durable: OrderedDict[_Identity, _Outcome] = OrderedDict()
 
@@ -85,7 +80,8 @@ class Acceptor:
     def _understand(self, delivery: Delivery, now_s: float) -> _Understood:
         try:
             _require_unexpired(delivery, now_s)
-            return list(self._providers[delivery.provider].parse(delivery)), None
+            events = self._providers[delivery.provider].parse(delivery)
+            return [redacted(event, delivery) for event in events], None
         except MalformedDelivery as finding:
             return [_quarantined(delivery, finding)], finding
 
@@ -144,18 +140,8 @@ class Acceptor:
         """Move a body above the inline limit to the blob store, before its record is published."""
         if item.body is None or len(item.body) <= self._inline_limit_bytes:
             return item
-        ref = await self._put(item.body, item.body_sha256)
+        ref = await self._blobs.put(item.body, item.body_sha256)
         return msgspec.structs.replace(item, body=None, payload_ref=ref)
-
-    async def _put(self, body: bytes, sha256: str) -> PayloadRef:
-        running = asyncio.get_running_loop().run_in_executor(
-            self._blob_threads, self._blobs.put, body, sha256
-        )
-        try:
-            return await asyncio.wait_for(running, self._blob_deadline_s)
-        except TimeoutError as error:
-            # What is still written is harmless: blobs are named by their content.
-            raise BlobStoreError(f"no answer in {self._blob_deadline_s:g} s") from error
 
     def _record(self, item: Item) -> Record:
         if isinstance(item, InferenceEvent):

@@ -23,8 +23,17 @@ Receive = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Malformed = Callable[[], web.Response]
 
 
-class JsonResponse(web.Response):
-    """A JSON body; no header names the server and its version."""
+class NamelessResponse(web.StreamResponse):
+    """No header names the server and its version."""
+
+    async def _prepare_headers(self) -> None:
+        # aiohttp has no public hook that also reaches answers to malformed calls.
+        await super()._prepare_headers()
+        self.headers.popall("Server", None)
+
+
+class JsonResponse(NamelessResponse, web.Response):
+    """A JSON body."""
 
     def __init__(self, content: object, status: int, headers: dict[str, str] | None = None) -> None:
         super().__init__(
@@ -33,11 +42,6 @@ class JsonResponse(web.Response):
             content_type="application/json",
             headers=headers,
         )
-
-    async def _prepare_headers(self) -> None:
-        # aiohttp has no public hook that also reaches answers to malformed calls.
-        await super()._prepare_headers()
-        self.headers.popall("Server", None)
 
 
 class _Connection(web.RequestHandler):

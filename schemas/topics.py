@@ -6,6 +6,8 @@ from schemas.event import Outcome
 
 # Kafka's default is 1 MiB; the record's head, headers and batch frame need room beside a value.
 MAX_RECORD_BYTES = 1_048_576
+# The longest error message, labels and request id there may be, escaped, with the headers.
+HEAD_ROOM_BYTES = 48_576
 HOUR_MS = 3_600_000
 
 

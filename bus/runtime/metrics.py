@@ -30,6 +30,9 @@ PUBLISH_ERRORS = Counter(
 )
 INFLIGHT = Gauge("inferbus_inflight", "Deliveries between their first line and their answer.")
 INFLIGHT_BYTES = Gauge("inferbus_inflight_bytes", "Body bytes of the deliveries in flight.")
+BLOB_DOWNLOADS = Counter(
+    "inferbus_blob_downloads", "Calls for blobs, by HTTP status or `aborted`.", ["status"]
+)
 SPOOL_ENTRIES = Gauge("inferbus_spool_entries", "Entries the spool holds, set aside ones included.")
 SPOOL_BYTES = Gauge("inferbus_spool_bytes", "Bytes the spool takes on disk.")
 SPOOL_OLDEST_SECONDS = Gauge("inferbus_spool_oldest_seconds", "Age of the spool's oldest entry.")

@@ -123,7 +123,7 @@ class IngestSettings(_Section):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 67_108_864
     """Larger bodies are refused with 413."""
     # Half of Kafka's default record limit, so that any managed Kafka takes the record.
-    inline_limit_bytes: Annotated[int, Field(ge=1024, le=1_000_000)] = 524_288
+    inline_limit_bytes: Annotated[int, Field(ge=1024)] = 524_288
     """Larger bodies go to the blob store, the record carries a reference."""
     body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """How long a sender may take for its body."""
@@ -171,7 +171,7 @@ class BlobSettings(_Section):
     """Where bodies above the inline limit lie."""
 
     url: str | None = None
-    """Folder as `file:///…`; unset is `blobs` in the data directory."""
+    """`file:///folder` or `s3://bucket/prefix`; unset is `blobs` in the data directory."""
 
 
 class StorageSettings(_Section):

@@ -67,8 +67,14 @@ def _shown(settings: Settings, name: str) -> object:
 
 
 def _check(settings: Settings, *, json: bool) -> int:
+    from ingest.limits import limit_problems
+
     refuse_unusable(settings)
-    problems = [*_key_problems(settings), *_limit_problems(settings), *_dir_problems(settings)]
+    problems = [
+        *_key_problems(settings),
+        *limit_problems(settings.ingest),
+        *_dir_problems(settings),
+    ]
     if json:
         emit([{"problem": problem} for problem in problems], json, ("problem",))
         return 1 if problems else 0
@@ -101,20 +107,6 @@ def _key_problems(settings: Settings) -> Iterator[str]:
     key_file = settings.data_dir / KEY_FILE
     if key_file.exists() and not is_private(key_file):
         yield f"{key_file} can be read by others: chmod 600 {key_file}"
-
-
-def _limit_problems(settings: Settings) -> Iterator[str]:
-    limits = settings.ingest
-    if limits.inline_limit_bytes > limits.max_body_bytes:
-        yield (
-            f"INFERBUS_INGEST__INLINE_LIMIT_BYTES={limits.inline_limit_bytes} is above"
-            f" INFERBUS_INGEST__MAX_BODY_BYTES={limits.max_body_bytes}: lower the former"
-        )
-    if limits.max_inflight_bytes < limits.max_body_bytes:
-        yield (
-            f"INFERBUS_INGEST__MAX_INFLIGHT_BYTES={limits.max_inflight_bytes} is below"
-            f" INFERBUS_INGEST__MAX_BODY_BYTES={limits.max_body_bytes}: raise the former"
-        )
 
 
 def _dir_problems(settings: Settings) -> Iterator[str]:

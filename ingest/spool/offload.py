@@ -1,12 +1,11 @@
 """The claim check of a record that was spooled with its whole body, made up for when draining."""
 
-import asyncio
-
 import msgspec
 
 from bus.blobs import BlobStore
 from bus.records import Record
 from ingest.spool.frames import Entry
+from ingest.threads import in_thread
 from schemas.codec import decode_event, decode_quarantined, encode_event, quarantine_headers
 from schemas.topics import TopicNames
 
@@ -28,13 +27,13 @@ class Offload:
 
     async def _offload_event(self, entry: Entry) -> Record:
         event = decode_event(entry.value)
-        ref = await asyncio.to_thread(self._blobs.put, event.body or b"", event.body_sha256)
+        ref = await in_thread(lambda: self._blobs.put(event.body or b"", event.body_sha256))
         event = msgspec.structs.replace(event, body=None, payload_ref=ref)
         return Record(entry.topic, entry.key, encode_event(event), entry.headers)
 
     async def _offload_quarantined(self, entry: Entry) -> Record:
         held = decode_quarantined(entry.value, entry.headers)
-        ref = await asyncio.to_thread(self._blobs.put, entry.value, held.body_sha256)
+        ref = await in_thread(lambda: self._blobs.put(entry.value, held.body_sha256))
         held = msgspec.structs.replace(held, body=None, payload_ref=ref)
         traceparent = entry.record.header("traceparent")
         return Record(entry.topic, entry.key, b"", quarantine_headers(held, traceparent))

@@ -200,7 +200,7 @@ async def test_compressed_bodies_are_refused(endpoint: Endpoint) -> None:
     assert (status, answer["reason"]) == (415, "content-encoding")
 
 
-@pytest.mark.parametrize("overrides", [{"max_body_bytes": 1024}])
+@pytest.mark.parametrize("overrides", [{"max_body_bytes": 1024, "inline_limit_bytes": 1024}])
 @pytest.mark.parametrize("is_chunked", [True, False])
 async def test_a_body_over_the_limit_is_refused(endpoint: Endpoint, *, is_chunked: bool) -> None:
     """By its announced length, or where it passes the limit while streaming."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,11 @@ import structlog
 from aiohttp import web
 
 from ingest.accept import Acceptor
-from ingest.auth import Authenticator, UnauthenticatedError
+from ingest.auth import Authenticator, Head, TooManyFailuresError, UnauthenticatedError
 from ingest.body import BodyLimits, BodyRefusedError, read_body
 from ingest.ledger import Entry, Ledger
 from ingest.paths import WebhookPath, webhook_path
+from ingest.redaction import shown_by
 from ingest.report import Answer, refused
 from ingest.server import JsonResponse
 from schemas.callback import Capability
@@ -32,6 +34,7 @@ _HTTP_REFUSED = {
     "length-required": 411,
     "too-large": 413,
     "content-encoding": 415,
+    "rate": 429,
     "disconnected": 400,
     "internal": 500,
     "overloaded": 503,
@@ -104,24 +107,26 @@ class Handlers:
         return _respond(await self._detached(self._accept(delivery, entry)))
 
     async def _read(self, request: web.BaseRequest, path: WebhookPath, entry: Entry) -> Delivery:
-        capability = self._admit(request, path, entry)
+        head = Head(path.provider, path.credential, request.headers, request.remote)
+        with _refusals():
+            admitted = self._authenticator.admit(head, time.time())
+        # Until the body has proved who sends it, a stranger learns nothing about providers.
+        if isinstance(admitted, Capability):
+            self._require_known(path, entry)
+        if _is_encoded(request):
+            raise RefusedError("content-encoding", "send the body as it is, not compressed")
         received_at = datetime.now(UTC)
         body = await read_body(request, self._limits, entry.share)
         entry.body_bytes = len(body)
-        return Delivery(path.provider, body, received_at, capability)
+        with _refusals():
+            capability = await self._authenticator.confirm(admitted, body)
+        self._require_known(path, entry)
+        return Delivery(path.provider, body, received_at, capability, shown_by(head))
 
-    def _admit(self, request: web.BaseRequest, path: WebhookPath, entry: Entry) -> Capability:
-        """Decide by the head alone; the order keeps strangers from learning anything."""
-        try:
-            capability = self._authenticator.authenticate(path.provider, path.credential)
-        except UnauthenticatedError:
-            raise RefusedError("unauthenticated", "no valid credential in the URL") from None
+    def _require_known(self, path: WebhookPath, entry: Entry) -> None:
         if not self._acceptor.knows(path.provider):
             raise RefusedError("not-found", "there is no adapter for this provider")
         entry.provider = path.provider
-        if _is_encoded(request):
-            raise RefusedError("content-encoding", "send the body as it is, not compressed")
-        return capability
 
     async def _accept(self, delivery: Delivery, entry: Entry) -> Answer:
         answer = _FAILED
@@ -145,6 +150,17 @@ class Handlers:
         return await asyncio.shield(task)
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what the authenticator raises into answers: one and the same for every failure."""
+    try:
+        yield
+    except TooManyFailuresError:
+        raise RefusedError("rate", "too many wrong credentials came from this address") from None
+    except UnauthenticatedError:
+        raise RefusedError("unauthenticated", "no valid credential") from None
+
+
 def _is_encoded(request: web.BaseRequest) -> bool:
     given = ",".join(request.headers.getall("Content-Encoding", ())).lower()
     return any(coding.strip() not in ("", "identity") for coding in given.split(","))
@@ -166,7 +182,7 @@ def _respond(answer: Answer) -> web.Response:
     headers: dict[str, str] = {}
     if answer.reason == "method":
         headers["Allow"] = "POST, GET, HEAD"
-    if status >= 500:  # noqa: PLR2004 - our side: the sender shall come again
+    if status >= 500 or answer.reason == "rate":  # noqa: PLR2004 - the sender shall come again
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if answer.reason == "length-required":
         answer = refused("too-large", answer.detail or "")

@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from bus.runtime import settings_kafka as rules
+from bus.runtime.settings_ingest import address_list, known_methods, proxy_list
 from bus.runtime.settings_names import ENV_PREFIX, SettingsError, unknown_names
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -90,22 +91,6 @@ class TopicSettings(_Section):
     """How long Kafka keeps records."""
 
 
-AuthMethod = Literal["signed-url", "token", "none"]
-AUTH_METHODS: tuple[AuthMethod, ...] = ("signed-url", "token", "none")
-
-
-def _known_methods(text: str) -> str:
-    methods = [part.strip() for part in text.split(",") if part.strip()]
-    for method in methods:
-        if method not in AUTH_METHODS:
-            raise ValueError(f"unknown method {method!r}: choose out of {', '.join(AUTH_METHODS)}")
-    if not methods:
-        raise ValueError("name at least one method; `none` must be said")
-    if "none" in methods and len(methods) > 1:
-        raise ValueError("`none` must be said alone")
-    return ",".join(methods)
-
-
 class IngestSettings(_Section):
     """The endpoint: where it listens, who may post, how much it takes."""
 
@@ -134,12 +119,20 @@ class IngestSettings(_Section):
     """More deliveries at once are refused with 503."""
     max_inflight_bytes: Annotated[int, Field(ge=1024)] = 268_435_456
     """More body bytes at once are refused with 503."""
-    auth: Annotated[str, AfterValidator(_known_methods)] = "signed-url"
-    """Comma list out of `signed-url` and `token`, any one of which suffices; or `none` alone."""
+    trusted_proxies: Annotated[str | None, AfterValidator(proxy_list)] = None
+    """Comma list of proxies' addresses or networks whose `X-Forwarded-For` is believed."""
+    allowed_ips: Annotated[str | None, AfterValidator(address_list)] = None
+    """Comma list of addresses or networks that may post, besides a valid credential."""
+    auth: Annotated[str, AfterValidator(known_methods)] = "signed-url"
+    """Comma list of `signed-url`, `token`, `bearer`, `basic`, `standard-webhooks`; or `none`."""
     signing_keys: SecretStr | None = None
     """`id:secret,id:secret` for signed URLs: the first one mints, all verify."""
     tokens: SecretStr | None = None
-    """`name:token,name:token` for static tokens in the path."""
+    """`name:token,name:token` for `token` (in the path) and `bearer` (in the header)."""
+    basic_users: SecretStr | None = None
+    """`user:password,user:password` for `basic`."""
+    webhook_secrets: SecretStr | None = None
+    """`provider:whsec_…,provider:whsec_…` for `standard-webhooks`; several while one rotates."""
 
     @property
     def auth_methods(self) -> tuple[str, ...]:

@@ -1,0 +1,18 @@
+"""`bearer`: a fixed secret in the header `Authorization: Bearer …`."""
+
+from dataclasses import dataclass, field
+
+from ingest.auth.base import Head, Secrets, raw
+from schemas.callback import Capability
+from schemas.delivery import ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Accepts fixed tokens in the header; they say nothing about the job."""
+
+    tokens: Secrets = field(repr=False)
+
+    def by_head(self, head: Head) -> Capability | None:
+        """See `HeadMethod`."""
+        return ANONYMOUS if self.tokens.hold(raw(head.authorization("bearer"))) else None

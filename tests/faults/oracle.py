@@ -34,6 +34,11 @@ class Judgement:
         if found:
             self.findings[invariant] += found
 
+    def forgive(self, *invariants: str) -> None:
+        """Drop findings that the fault itself explains."""
+        for invariant in invariants:
+            self.findings.pop(invariant, None)
+
     @property
     def broken(self) -> set[str]:
         """The invariants that do not hold."""

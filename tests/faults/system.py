@@ -3,6 +3,7 @@
 import secrets
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,9 @@ class Plan:
 
     ingests: Sequence[str] = _ONE_INGEST
     storages: Sequence[str] = ("storage",)
-    """Those with the same text before a colon share a group and its database."""
+    """Members of one group, on one database."""
+    twins: Sequence[str] = ()
+    """Further storages, each a group of its own on a database of its own."""
     settings: Mapping[str, str] = field(default_factory=dict)
     database_url: str | None = None
     partitions: int = 3
@@ -66,6 +69,14 @@ class System:
         return self.plan.database_url or f"sqlite:///{self.folder / 'inferbus.db'}"
 
     @property
+    def databases(self) -> list[str]:
+        """Every database that must hold what was promised."""
+        return [self.database_url, *map(self._twin_url, self.plan.twins)]
+
+    def _twin_url(self, name: str) -> str:
+        return f"sqlite:///{self.folder / f'{name}.db'}"
+
+    @property
     def urls(self) -> list[str]:
         """Where to deliver, one per ingest."""
         return list(self._urls.values())
@@ -74,7 +85,8 @@ class System:
     def groups(self) -> list[str]:
         """The consumer groups."""
         alerting = [f"{self.prefix}-alerting"] if self.plan.has_alerting else []
-        return [f"{self.prefix}-storage", *alerting]
+        twins = [f"{self.prefix}-{name}-storage" for name in self.plan.twins]
+        return [f"{self.prefix}-storage", *alerting, *twins]
 
     def drained(self, *, set_aside: int = 0) -> list[Ask]:
         """Return who must have nothing under way; refused entries stay in the spool."""
@@ -116,9 +128,11 @@ class System:
 
     def prepare(self) -> None:
         """Make topics and tables."""
-        for command in (("topics", "create"), ("db", "upgrade")):
-            done = self.run(*command)
-            assert done.returncode == 0, done.stderr
+        urls = [{"INFERBUS_STORAGE__URL": url} for url in self.databases]
+        tasks = [(("topics", "create"), {}), *((("db", "upgrade"), url) for url in urls)]
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            for done in pool.map(lambda task: self.run(*task[0], **task[1]), tasks):
+                assert done.returncode == 0, done.stderr
 
     def add(self, kind: str, name: str, ports: ReservedPorts, **settings: str) -> Service:
         """Make a service that is not started yet."""
@@ -134,6 +148,12 @@ class System:
         command = [INFERBUS, kind]
         self.services[name] = Service(name, command, environment, self.folder, admin_url)
         return self.services[name]
+
+    def add_twin(self, name: str, ports: ReservedPorts) -> Service:
+        """Make a storage that reads everything for itself."""
+        own = {"INFERBUS_STORAGE__URL": self._twin_url(name)}
+        own |= {"INFERBUS_KAFKA__GROUP_PREFIX": f"{self.prefix}-{name}"}
+        return self.add("storage", name, ports, **own)
 
     def start(self, *names: str) -> None:
         """Start services, all of them if none is named; return when they are ready."""
@@ -206,6 +226,8 @@ def running_system(folder: Path, servers: str, plan: Plan | None = None) -> Iter
             system.add("ingest", name, ports)
         for name in plan.storages:
             system.add("storage", name, ports)
+        for name in plan.twins:
+            system.add_twin(name, ports)
         if plan.has_alerting:
             system.add("alerting", "alerting", ports)
         system.prepare()

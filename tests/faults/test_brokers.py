@@ -1,20 +1,54 @@
-"""One Kafka node that dies, freezes or loses its topics."""
+"""One Kafka node that dies, freezes, or loses a topic."""
 
 import pytest
 
+from tests.faults.draining import wait_drained
 from tests.faults.load import Sender
 from tests.faults.report import scaled
 from tests.faults.rows import row
 from tests.faults.system import System
 from tests.support.kafka import KafkaCluster
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(1800)]
 
 
 def test_f5_whole_cluster_down(one_node: KafkaCluster, system: System) -> None:
     """The spool takes everything at once; it drains when Kafka is back."""
-    with row("F5", "whole cluster down", system, Sender(rate=100)) as run:
+    seconds = scaled(8, 60)
+    with row("F5", f"whole cluster down {seconds:.0f} s", system, Sender(rate=100)) as run:
         one_node.kill(1)
-        run.go_on(scaled(8, 60))
+        run.go_on(seconds)
         one_node.restart(1)
+        run.fault_is_over()
+
+
+@pytest.mark.parametrize("seconds", [7] if scaled(0, 1) == 0 else [5, 15, 45, 150])
+def test_f3_broker_frozen(one_node: KafkaCluster, system: System, seconds: int) -> None:
+    """Connections hang and nothing answers: longer than every timeout in the long form."""
+    with row("F3", f"broker SIGSTOP {seconds} s", system, Sender(rate=100)) as run:
+        one_node.freeze(1)
+        run.go_on(seconds)
+        one_node.thaw(1)
+        run.fault_is_over()
+
+
+def test_broker_killed_again_and_again(one_node: KafkaCluster, system: System) -> None:
+    """Each time it is back within seconds, with what it had acknowledged."""
+    kills = int(scaled(1, 15))
+    with row("KILL", f"broker SIGKILL x{kills}", system, Sender(rate=100)) as run:
+        for _ in range(kills):
+            one_node.kill(1)
+            one_node.restart(1)
+            run.fault_is_over()
+            run.go_on(scaled(0.5, 2))
+
+
+def test_f13_topic_deleted(one_node: KafkaCluster, system: System) -> None:
+    """Its deliveries wait in the spool and no other topic is held up; made anew, it goes on."""
+    # Nothing unread may lie on it: that is lost by whoever deletes it.
+    wait_drained(system.drained(), 30)
+    one_node.delete_topic(f"{system.prefix}.failed")
+    with row("F13", "a topic missing, made anew", system, Sender(rate=60)) as run:
+        run.go_on(scaled(3, 20))
+        assert system.run("topics", "create").returncode == 0
         run.fault_is_over()

@@ -1,27 +1,156 @@
 """Processes of ours that die, stop or freeze under load."""
 
 import random
+import time
+from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.clusters import Clusters
+from tests.faults.conftest import QUICK
 from tests.faults.load import Sender
-from tests.faults.report import scaled
-from tests.faults.rows import row
-from tests.faults.system import System
+from tests.faults.pills import publish_pills
+from tests.faults.report import FULL, REPORT, scaled
+from tests.faults.rows import Run, row
+from tests.faults.system import Plan, System, running_system
 from tests.support.kafka import KafkaCluster
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(1800)]
 
 CHANCE = random.Random(14)  # noqa: S311 - moments, no secret
+
+BETWEEN_STEPS = ("after-poll", "after-write", "after-commit", "before-park", "after-park")
+COUNTS = ("", ":2", ":7") if FULL else ("",)
 
 
 def test_f14_ingest_killed_under_load(one_node: KafkaCluster, system: System) -> None:
     """What it has acknowledged is in Kafka or in its spool, which its next start drains."""
-    with row("F14", "ingest SIGKILL under load", system, Sender(rate=150)) as run:
-        for _ in range(int(scaled(3, 30))):
+    kills = int(scaled(2, 30))
+    with row("F14", f"ingest SIGKILL x{kills} under load", system, Sender(rate=150)) as run:
+        for _ in range(kills):
             run.go_on(CHANCE.uniform(0.2, 1.2))
             system["ingest"].kill()
             run.fault_is_over()
             system["ingest"].start()
             system["ingest"].wait_ready()
             run.load.wait_for_acks(5)
+
+
+def test_f15_ingest_stopped_in_order_under_load(one_node: KafkaCluster, system: System) -> None:
+    """It answers what it has read, exits 0 within 20 s, and nothing acknowledged is lost."""
+    stops = int(scaled(1, 30))
+    with row("F15", f"ingest SIGTERM x{stops} under load", system, Sender(rate=150)) as run:
+        for _ in range(stops):
+            run.go_on(CHANCE.uniform(0.2, 1.0))
+            started = time.monotonic()
+            assert system["ingest"].stop() == 0
+            assert time.monotonic() - started < 20
+            run.fault_is_over()
+            system["ingest"].start()
+            system["ingest"].wait_ready()
+            run.load.wait_for_acks(5)
+
+
+def test_f16_ingest_frozen(one_node: KafkaCluster, system: System) -> None:
+    """Its senders hear nothing and keep their deliveries."""
+    sender = Sender(rate=50, timeout_s=3.0)
+    with row("F16", "ingest SIGSTOP", system, sender) as run:
+        system["ingest"].freeze()
+        run.go_on(scaled(4, 30))
+        system["ingest"].thaw()
+        run.fault_is_over()
+
+
+def test_f20_consumers_killed_at_random(one_node: KafkaCluster, system: System) -> None:
+    """Both redo what they had not committed; a row, a count and an alert stay one."""
+    kills = int(scaled(1, 15))
+    what = f"storage and alerting SIGKILL x{kills} each"
+    with row("F20", what, system, Sender(rate=100)) as run:
+        for _ in range(kills):
+            # Half of the time within a rebalance, half of the time in the middle of work.
+            run.go_on(CHANCE.uniform(0.5, scaled(1.5, 20)))
+            for name in ("storage", "alerting"):
+                system[name].kill()
+                system[name].start()
+        run.fault_is_over()
+
+
+def test_everything_killed_at_once(one_node: KafkaCluster, system: System) -> None:
+    """Ingest, storage, alerting and the broker, as when the machine's programs all die."""
+    kills = int(scaled(1, 10))
+    what = f"ingest, storage, alerting and broker SIGKILL x{kills} at once"
+    with row("ALL", what, system, Sender(rate=100)) as run:
+        for _ in range(kills):
+            run.go_on(CHANCE.uniform(0.5, 3.0))
+            _kill_all(run, one_node)
+            run.load.wait_for_acks(5)
+
+
+def _kill_all(run: Run, cluster: KafkaCluster) -> None:
+    for service in run.system.services.values():
+        service.kill()
+    cluster.kill(1)
+    run.fault_is_over()
+    for service in run.system.services.values():
+        service.start()
+    cluster.restart(1)
+
+
+@pytest.fixture(scope="module")
+def twins(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A storage of its own for each place at which one can die."""
+    cluster = clusters.give(1, QUICK)
+    names = tuple(
+        f"{place}{count}".replace(":", "x") for place in BETWEEN_STEPS for count in COUNTS
+    )
+    plan = Plan(twins=names, has_alerting=False)
+    folder = tmp_path_factory.mktemp("twins")
+    with running_system(folder, cluster.bootstrap_servers, plan) as system:
+        yield system
+
+
+def test_f19_storage_killed_between_any_two_steps(one_node: KafkaCluster, twins: System) -> None:
+    """Before the write, after it, after the commit, around parking: each event stays one row."""
+    what = f"storage killed at {len(twins.plan.twins)} failpoints"
+    with row("F19", what, twins, Sender(rate=60)) as run:
+        for name in twins.plan.twins:
+            twins[name].stop()
+            twins[name].start(INFERBUS_TEST_FAILPOINT=name.replace("x", ":"))
+        for _ in range(int(scaled(3, 10))):
+            publish_pills(twins, 3)
+            run.go_on(1.0)
+        for name in twins.plan.twins:
+            assert twins[name].wait_ended(60) == -9, f"{name} did not die"
+        run.fault_is_over()
+
+
+@pytest.fixture
+def crowd(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Several storages in one group."""
+    cluster = clusters.give(1, QUICK)
+    members = tuple(f"storage-{n}" for n in range(int(scaled(3, 5))))
+    plan = Plan(storages=members, has_alerting=False, partitions=6)
+    folder = tmp_path_factory.mktemp("crowd")
+    with running_system(folder, cluster.bootstrap_servers, plan) as system:
+        yield system
+
+
+def test_f21_rebalance_storm(one_node: KafkaCluster, crowd: System) -> None:
+    """Members come, die, and freeze beyond their session, so that they wake up as zombies."""
+    turns = int(scaled(3, 60))
+    with row("F21", f"rebalance storm, {turns} turns", crowd, Sender(rate=80)) as run:
+        zombie = crowd["storage-0"]
+        zombie.freeze()
+        for turn in range(turns):
+            victim = crowd[f"storage-{1 + turn % (len(crowd.plan.storages) - 1)}"]
+            CHANCE.choice((victim.kill, victim.stop))()
+            run.go_on(CHANCE.uniform(0.5, 2.0))
+            victim.start()
+            run.go_on(CHANCE.uniform(0.5, 2.0))
+            if turn % 12 == 11:
+                zombie.thaw()
+                run.go_on(2.0)
+                zombie.freeze()
+        zombie.thaw()
+        run.fault_is_over()
+    assert REPORT.rows[-1]["doubled"] == 0

@@ -1,0 +1,87 @@
+"""What is sent is the fault: the same again, other content, foreign records, wrong clocks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from tests.faults.clusters import Clusters
+from tests.faults.conftest import QUICK
+from tests.faults.deliveries import Mix
+from tests.faults.load import Sender
+from tests.faults.pills import PILLS, publish_pills
+from tests.faults.report import FULL, REPORT, scaled
+from tests.faults.rows import row
+from tests.faults.system import Plan, System, running_system
+from tests.support.kafka import KafkaCluster
+
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
+
+_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+_CLOCKS = ("-1d", "+1d", "-1h", "+1h") if FULL else ("-1d",)
+
+
+@pytest.fixture(scope="module")
+def pair(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Two ingests with a spool each, and two storages in one group."""
+    cluster = clusters.give(1, QUICK)
+    plan = Plan(ingests=("ingest", "ingest-2"), storages=("storage", "storage-2"))
+    folder = tmp_path_factory.mktemp("pair")
+    with running_system(folder, cluster.bootstrap_servers, plan) as system:
+        yield system
+
+
+def test_f30_duplicate_storm(one_node: KafkaCluster, pair: System) -> None:
+    """Each delivery ten times at once over two ingests is one row."""
+    sender = Sender(rate=20, copies=10, duplicates=0.2)
+    with row("F30", "each delivery x10 at once, two ingests", pair, sender) as run:
+        run.go_on(scaled(3, 60))
+    assert REPORT.rows[-1]["copies"] >= 1  # type: ignore[operator] # a count
+
+
+def test_f31_conflicts(one_node: KafkaCluster, pair: System) -> None:
+    """Other content under the same id is kept beside the first, never over it."""
+    sender = Sender(rate=80, mix=Mix(conflicting=0.4))
+    with row("F31", "same id, other content", pair, sender) as run:
+        run.go_on(scaled(2, 30))
+    assert REPORT.rows[-1]["conflicts"] >= 20  # type: ignore[operator] # a count
+
+
+def test_f26_poison_pills(one_node: KafkaCluster, pair: System) -> None:
+    """Each is parked once for each consumer; the partition moves on."""
+    rounds = int(scaled(1, 2))
+    with row("F26", f"{len(PILLS)} kinds of unreadable records", pair, Sender(rate=60)) as run:
+        for _ in range(rounds):
+            publish_pills(pair)
+            run.go_on(2.0)
+        run.fault_is_over()
+    parked = _dead_letters(pair)
+    assert {name for name, _ in parked} == {"storage", "alerting"}
+    assert len(parked) == len(set(parked)) >= 2 * (len(PILLS) - 1)
+
+
+@pytest.mark.skipif(not _FAKETIME.exists(), reason="no libfaketime")
+@pytest.mark.parametrize("shift", _CLOCKS)
+def test_f27_clocks_apart(one_node: KafkaCluster, pair: System, shift: str) -> None:
+    """One ingest and one storage live a day away: nothing is told apart by its time."""
+    fake = {"LD_PRELOAD": str(_FAKETIME), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    with row("F27", f"one ingest and one storage {shift}", pair, Sender(rate=60)) as run:
+        for name in ("ingest-2", "storage-2"):
+            pair[name].stop()
+            pair[name].start(**fake)
+        for name in ("ingest-2", "storage-2"):
+            pair[name].wait_ready(60)
+        run.go_on(scaled(2, 10))
+        run.fault_is_over()
+        for name in ("ingest-2", "storage-2"):
+            pair[name].stop()
+            pair[name].start()
+
+
+def _dead_letters(system: System) -> list[tuple[str, str]]:
+    engine = create_engine(system.database_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT consumer, value_sha256 FROM dead_letters"))
+        return [(row[0], row[1]) for row in rows]

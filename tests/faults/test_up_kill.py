@@ -1,0 +1,103 @@
+"""
+`up` with its embedded broker, which forgets: killed whole, killed in part, and made to lie.
+
+What was answered 2xx is stored exactly once and every failure is told, whatever was killed.
+"""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.load import Sender
+from tests.faults.mutants import mutant
+from tests.faults.oracle import Judgement
+from tests.faults.report import scaled
+from tests.faults.up_system import UpSystem, running_up, up_row
+
+pytestmark = [pytest.mark.faults, pytest.mark.embedded, pytest.mark.timeout(1800)]
+
+CHANCE = random.Random(5)  # noqa: S311 - moments, no secret
+SENDER = Sender(rate=120, retries=5)
+
+
+def killed_whole(system: UpSystem, name: str, times: int) -> Judgement:
+    """Kill everything at random moments under load."""
+    what = f"`up` and its broker SIGKILL x{times} under load"
+    with up_row(name, what, system, SENDER) as (load, judgement):
+        for _ in range(times):
+            time.sleep(CHANCE.uniform(0.0, 1.0))
+            system.kill_all()
+            system.start()
+            load.wait_for_acks(5)
+    return judgement
+
+
+def test_up_killed_whole(tmp_path: Path) -> None:
+    """The spool holds what the broker forgot, and what no consumer had settled."""
+    with running_up(tmp_path) as system:
+        judgement = killed_whole(system, "U1", int(scaled(5, 50)))
+
+    assert not judgement.broken, judgement
+
+
+def test_up_loses_its_broker(tmp_path: Path) -> None:
+    """It is replaced by an empty one; consumers begin anew on it and miss nothing."""
+    times = int(scaled(2, 20))
+    what = f"embedded broker SIGKILL x{times} under load"
+    with (
+        running_up(tmp_path) as system,
+        up_row("U2", what, system, SENDER) as (load, judgement),
+    ):
+        for _ in range(times):
+            time.sleep(CHANCE.uniform(0.0, 1.0))
+            system.wait_other_broker(than=system.kill_broker())
+            load.wait_for_acks(20)
+
+    assert not judgement.broken, judgement
+    assert judgement.figures["refused"] == 0
+    assert judgement.figures["unknown"] == 0
+
+
+_LATE = """\
+        record_of = Delivered(record, event_id, body_sha256)
+        asyncio.get_running_loop().call_later(
+            0.5, lambda: asyncio.ensure_future(self._journaling.append(record_of))
+        )
+        return Kept("spool", None)
+"""
+_FORGETFUL = """\
+        for path in self._folder.glob("*.seg"):
+            path.unlink()
+        self._held = read_contents(self._folder)
+"""
+MUTANTS = {
+    "answers before the journal has it": (
+        "ingest/spool/keeper.py",
+        "        ref = await self._journaling.append(Delivered(record, event_id, body_sha256))\n",
+        _LATE,
+    ),
+    "releases what the broker acknowledges": (
+        "inferbus/up.py",
+        "{} if self._settled is None else",
+        "{} if True else",
+    ),
+    "forgets its spool": (
+        "ingest/spool/segments.py",
+        "        self._held = read_contents(self._folder)\n",
+        _FORGETFUL,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_judge_finds_a_lie(name: str, tmp_path: Path) -> None:
+    """A harness that finds nothing in these proves nothing about the real one."""
+    python_path = mutant(tmp_path / "mutant", *MUTANTS[name])
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    with running_up(data_dir, PYTHONPATH=python_path) as system:
+        judgement = killed_whole(system, f"mutant: {name}", 4)
+
+    assert "I1" in judgement.broken

@@ -42,3 +42,9 @@ Reason = Annotated[
     str | None, typer.Option("--reason", metavar="REASON", help="Only those of this reason.")
 ]
 Every = Annotated[bool, typer.Option("--all", help="Every one of them.")]
+Spools = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--spool", metavar="DIR", help="The spool of another replica to look into; may be repeated."
+    ),
+]

@@ -14,6 +14,7 @@ from inferbus.cli_options import (
     OutcomeOption,
     Reason,
     Since,
+    Spools,
     Yes,
 )
 
@@ -23,6 +24,8 @@ _quarantine = typer.Typer(
 _deadletter = typer.Typer(
     help="Records a consumer could not handle, and the way back.", no_args_is_help=True
 )
+
+_blobs = typer.Typer(help="Bodies that lie beside Kafka and the tables.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("tail")(tail)
     app.add_typer(_quarantine, name="quarantine")
     app.add_typer(_deadletter, name="deadletter")
+    app.add_typer(_blobs, name="blobs")
     app.command("audit")(audit)
 
 
@@ -264,6 +268,32 @@ def deadletter_replay(
         json=json,
         data_dir=data_dir,
     )
+
+
+@_blobs.command("check")
+def blobs_check(
+    *,
+    tables_only: Annotated[
+        bool, typer.Option("--tables-only", help="Ask neither Kafka nor spools.")
+    ] = False,
+    spool: Spools = None,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Read every blob that something refers to; a missing or altered one exits 1."""
+    from inferbus.commands import blobs as command
+
+    return command.check(tables_only=tables_only, spools=spool or (), json=json, data_dir=data_dir)
+
+
+@_blobs.command("sweep")
+def blobs_sweep(
+    *, spool: Spools = None, yes: Yes = False, json: Json = False, data_dir: DataDir = None
+) -> int:
+    """Move blobs older than a day that nothing refers to into the trash."""
+    from inferbus.commands import blobs as command
+
+    return command.sweep_unreferenced(yes=yes, spools=spool or (), json=json, data_dir=data_dir)
 
 
 def audit(

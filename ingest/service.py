@@ -12,11 +12,15 @@ from bus.protocols import Publisher
 from bus.runtime.health import Check, Health
 from bus.runtime.settings import Settings
 from ingest.accept import Acceptor
-from ingest.auth import authenticator_from
+from ingest.auth import authenticator_from, static_tokens
+from ingest.blobs import AsyncBlobs
 from ingest.body import BodyLimits
+from ingest.downloads import ROOT as BLOBS_ROOT
+from ingest.downloads import Downloads
 from ingest.handlers import Handlers
 from ingest.keeping import KafkaKeeper, Keeper
 from ingest.ledger import Ledger
+from ingest.limits import require_limits
 from ingest.load import Load
 from ingest.providers import PROVIDERS
 from ingest.report import DeliveryReport
@@ -34,8 +38,8 @@ class IngestService:
     Listens for deliveries once started; `url` is its base URL with the real port.
 
     `make_releases` says when spooled entries are released, on acknowledgement unless given.
-    Raises `SettingsError` where a method of authentication lacks its secret or the blob
-    store cannot be used.
+    Raises `SettingsError` where a method of authentication lacks its secret, the blob store
+    cannot be used, or limits do not fit together.
     """
 
     name = "ingest"
@@ -49,6 +53,7 @@ class IngestService:
         observe: Callable[[DeliveryReport], None] | None = None,
         make_releases: MakeReleases = ByAcknowledgement,
     ) -> None:
+        require_limits(settings.ingest)
         self._settings = settings.ingest
         blobs = open_blobs(settings.blobs_url)
         self.spooling: Spooling | None = None
@@ -59,6 +64,8 @@ class IngestService:
             self.spooling = Spooling(settings, publisher, blobs, health, make_releases)
             keeper = self.spooling.keeper
         self._handlers = _handlers(settings, keeper, blobs, observe)
+        readers = static_tokens(settings.ingest)
+        self._downloads = Downloads(AsyncBlobs(blobs), readers) if readers else None
         self._runner: web.ServerRunner | None = None
         self._state: str | None = "not listening yet"
         self.url = ""
@@ -79,7 +86,7 @@ class IngestService:
             raise
 
     async def _listen(self) -> None:
-        server = HttpServer(self._handlers.receive, self._handlers.malformed)
+        server = HttpServer(self._receive, self._handlers.malformed)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
         host = self._settings.host
@@ -88,6 +95,11 @@ class IngestService:
         port = self._runner.addresses[0][1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._state = None
+
+    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._downloads and request.rel_url.raw_path.startswith(BLOBS_ROOT):
+            return await self._downloads.receive(request)
+        return await self._handlers.receive(request)
 
     async def stop(self) -> None:
         """Stop accepting, answer what has begun to arrive, close the connections."""
@@ -101,8 +113,13 @@ class IngestService:
             await site.stop()
         # aiohttp's own shutdown drops what still arrives of a body, so it comes last.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._handlers.drain(), DRAIN_S)
+            await asyncio.wait_for(self._answered(), DRAIN_S)
         await runner.cleanup()
+
+    async def _answered(self) -> None:
+        await self._handlers.drain()
+        if self._downloads is not None:
+            await self._downloads.drain()
 
     async def _close_spool(self) -> None:
         if self.spooling is not None:

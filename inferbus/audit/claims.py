@@ -6,6 +6,7 @@ from enum import StrEnum
 from bus.deadletter import read_dead_letter, value_sha256
 from bus.records import Position, ReceivedRecord
 from consumers.database import plain_text
+from consumers.storage.sinks.mapping import dead_letter_key
 from schemas.codec import SchemaError, decode_event, decode_quarantined
 from schemas.event import InferenceEvent, PayloadRef, Quarantined
 from schemas.topics import TopicNames
@@ -29,8 +30,10 @@ class Claim:
     One record, as the books must know it.
 
     `sha256` is the body's, for dead letters and unreadable records the value's. By its
-    `value_sha256` a record is found among the dead letters of `parked_by`: a dead letter must
-    be there, any other record may be there instead of in its own book. `body` is an event's
+    `dl_key` a record is found among the dead letters of `parked_by`: a dead letter must
+    be there, any other record may be there instead of in its own book. `header_id` is the
+    event id of the record's headers: values alone do not tell deliveries by reference apart,
+    theirs are empty. `body` is an event's
     inline body. `is_damaged` says that the bytes do not have the hash that the record itself
     gives them.
     """
@@ -41,9 +44,15 @@ class Claim:
     sha256: str
     value_sha256: str
     parked_by: str = STORAGE
+    header_id: str | None = None
     ref: PayloadRef | None = None
     body: bytes | None = field(default=None, repr=False)
     is_damaged: bool = False
+
+    @property
+    def dl_key(self) -> str:
+        """The key of its dead letter."""
+        return dead_letter_key(self.header_id, self.value_sha256)
 
 
 def read_claim(record: ReceivedRecord, names: TopicNames) -> Claim:
@@ -66,6 +75,7 @@ def _of_delivery(kind: Kind, record: ReceivedRecord, said: InferenceEvent | Quar
         event_id=plain_text(said.id),
         sha256=said.body_sha256,
         value_sha256=value_sha256(record.value),
+        header_id=record.header("ce_id"),
         ref=said.payload_ref,
         body=said.body if kind is Kind.EVENT else None,
         is_damaged=said.body is not None and value_sha256(said.body) != said.body_sha256,
@@ -81,6 +91,7 @@ def _parked(record: ReceivedRecord) -> Claim:
         sha256=dead.value_sha256,
         value_sha256=dead.value_sha256,
         parked_by=dead.consumer,
+        header_id=dead.event_id,
         is_damaged=value_sha256(dead.value) != dead.value_sha256,
     )
 
@@ -94,4 +105,5 @@ def _unreadable(record: ReceivedRecord) -> Claim:
         event_id=record.header("ce_id"),
         sha256=digest,
         value_sha256=digest,
+        header_id=record.header("ce_id"),
     )

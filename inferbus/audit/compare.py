@@ -33,7 +33,7 @@ def judge(claim: Claim, books: Known) -> Verdict:
     Doubtful: the event is stored with other bytes and no conflict is. That is right only
     where both bodies have equal content.
     """
-    if (claim.parked_by, claim.value_sha256) in books.parked:
+    if (claim.parked_by, claim.dl_key) in books.parked:
         return Verdict.BALANCED
     if claim.kind is Kind.EVENT:
         return _judge_event(claim, books)
@@ -55,8 +55,8 @@ def _judge_event(claim: Claim, books: Known) -> Verdict:
 
 def entry(claim: Claim, books: Known) -> tuple[str, ...]:
     """Return which entry of the books a balanced claim has led to."""
-    if (claim.parked_by, claim.value_sha256) in books.parked:
-        return ("dead_letters", claim.parked_by, claim.value_sha256)
+    if (claim.parked_by, claim.dl_key) in books.parked:
+        return ("dead_letters", claim.parked_by, claim.dl_key)
     event_id = claim.event_id or ""
     if claim.kind is Kind.QUARANTINED:
         return ("quarantine", event_id)

@@ -1,6 +1,13 @@
 """Questions to storage. Each opens a connection of its own and blocks while it asks."""
 
-from consumers.storage.queries.books import Known, Reference, known, references, totals
+from consumers.storage.queries.books import (
+    Known,
+    Reference,
+    every_dead_letter,
+    known,
+    references,
+    totals,
+)
 from consumers.storage.queries.events import by_id, by_outcome, current, events
 from consumers.storage.queries.held import (
     dead_letter,
@@ -31,6 +38,7 @@ __all__ = [
     "dead_letter",
     "dead_letters",
     "events",
+    "every_dead_letter",
     "known",
     "mark_replayed",
     "quarantined",

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from consumers.engines import reading
+from consumers.storage.rows import StoredDeadLetter
 from consumers.storage.tables import CONFLICTS, DEAD_LETTERS, EVENTS, QUARANTINE
 
 # Far below the number of parameters either database takes in one statement.
@@ -29,7 +30,7 @@ class Known:
     What is stored under some ids.
 
     `events` and `quarantine`: event id -> body SHA-256. `conflicts`: (event id, body SHA-256).
-    `parked`: (consumer, value SHA-256).
+    `parked`: (consumer, dead letter key).
     """
 
     events: Mapping[str, str]
@@ -57,12 +58,7 @@ def known(engine: Engine, event_ids: Collection[str], value_sha256s: Collection[
                 _pairs(connection, CONFLICTS, "event_id", "body_sha256", event_ids)
             ),
             quarantine=dict(_pairs(connection, QUARANTINE, "event_id", "body_sha256", event_ids)),
-            parked=frozenset(
-                (consumer, sha256)
-                for sha256, consumer in _pairs(
-                    connection, DEAD_LETTERS, "value_sha256", "consumer", value_sha256s
-                )
-            ),
+            parked=frozenset(_parked(connection, value_sha256s)),
         )
 
 
@@ -74,6 +70,14 @@ def references(engine: Engine) -> Iterator[Reference]:
     with reading(engine) as connection:
         rows = connection.execution_options(yield_per=_PAGE).execute(query)
         yield from (Reference(*row) for row in rows)
+
+
+def every_dead_letter(engine: Engine) -> Iterator[StoredDeadLetter]:
+    """Yield every parked record with its value, a page at a time."""
+    with reading(engine) as connection:
+        rows = connection.execution_options(yield_per=_PAGE).execute(select(DEAD_LETTERS))
+        for row in rows.mappings():
+            yield StoredDeadLetter(**row)
 
 
 def totals(engine: Engine) -> dict[str, int]:
@@ -92,12 +96,24 @@ def _references_of(table: Table) -> Select[Any]:
     ).where(columns.body_ref.is_not(None))
 
 
+def _parked(connection: Connection, value_sha256s: Collection[str]) -> Iterator[tuple[str, str]]:
+    columns = DEAD_LETTERS.c
+    for page in _pages(value_sha256s):
+        query = select(columns.consumer, columns.dl_key).where(columns.value_sha256.in_(page))
+        for row in connection.execute(query):
+            yield row[0], row[1]
+
+
 def _pairs(
     connection: Connection, table: Table, key: str, value: str, keys: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    wanted = sorted(set(keys))
-    for start in range(0, len(wanted), _PAGE):
-        page = wanted[start : start + _PAGE]
+    for page in _pages(keys):
         query = select(table.c[key], table.c[value]).where(table.c[key].in_(page))
         for row in connection.execute(query):
             yield row[0], row[1]
+
+
+def _pages(keys: Collection[str]) -> Iterator[list[str]]:
+    wanted = sorted(set(keys))
+    for start in range(0, len(wanted), _PAGE):
+        yield wanted[start : start + _PAGE]

@@ -72,7 +72,7 @@ def dead_letter_values(dead: DeadLetter, stored_at: datetime) -> Values:
     """Return the row of a parked record."""
     return {
         "consumer": plain_text(dead.consumer),
-        "dl_key": dead_letter_key(dead),
+        "dl_key": dead_letter_key(dead.event_id, dead.value_sha256),
         "event_id": dead.event_id,
         "reason": dead.reason,
         "detail": dead.detail,
@@ -89,15 +89,15 @@ def dead_letter_values(dead: DeadLetter, stored_at: datetime) -> Values:
     }
 
 
-def dead_letter_key(dead: DeadLetter) -> str:
+def dead_letter_key(event_id: str | None, value_sha256: str) -> str:
     """
     Return what tells one consumer's dead letters apart: event id and value, or the value alone.
 
     Two deliveries of one event may both be parked with different bytes; neither must be lost.
     """
-    if dead.event_id is None:
-        return dead.value_sha256
-    return plain_text(f"{dead.event_id}#{dead.value_sha256}")
+    if event_id is None:
+        return value_sha256
+    return plain_text(f"{event_id}#{value_sha256}")
 
 
 def _job_values(of: InferenceEvent | Quarantined) -> Values:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, delete
 
 from consumers.database import open_engine, upgrade
 from consumers.storage import queries
+from consumers.storage.sinks.mapping import dead_letter_key
 from consumers.storage.sinks.sql import SqlSink
 from consumers.storage.tables import DEAD_LETTERS, EVENTS, QUARANTINE
 from schemas.event import InferenceEvent, Outcome
@@ -283,7 +284,7 @@ def test_the_books_say_what_is_stored(engine: Engine) -> None:
     assert known.events == {ids[1]: sha256(BODY), ids[2]: sha256(BODY)}
     assert known.conflicts == {(ids[1], sha256(b"other"))}
     assert known.quarantine == {held.id: held.body_sha256}
-    assert known.parked == {("storage", sha256(b"v"))}
+    assert known.parked == {("storage", dead_letter_key(dead.event_id, sha256(b"v")))}
     assert queries.totals(engine) == {
         "events": 2,
         "conflicts": 1,

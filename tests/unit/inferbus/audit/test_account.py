@@ -243,6 +243,19 @@ def test_an_unreadable_record_balances_once_it_is_parked(scene: Scene) -> None:
     assert is_balanced(scene.audit())
 
 
+def test_a_parked_record_without_value_stands_for_itself_alone(scene: Scene) -> None:
+    """A quarantined delivery by reference has no value either."""
+    ref = PayloadRef("file:///blobs/kept", "kept", 600_000)
+    large = msgspec.structs.replace(held(), body=None, payload_ref=ref)
+    _, empty = scene.publish(quarantine_record(large, NAMES), Record(NAMES.of("failed"), b"k", b""))
+    scene.store(scene.publish(parked(empty)))
+    scene.commit_all()
+
+    told = summary(scene.audit(), {})
+
+    assert [found["event_id"] for found in told["differences"]] == [large.id]
+
+
 @pytest.mark.parametrize(("sha256", "found"), [("kept", {}), ("gone", {"blob": 2})])
 def test_references_are_followed_from_record_and_row(
     scene: Scene, sha256: str, found: dict[str, int]

@@ -16,6 +16,7 @@ from bus.records import Position, Record, event_record
 from consumers.storage.rows import StoredDeadLetter, StoredQuarantine
 from ingest.providers import PROVIDERS
 from ingest.providers.base import MalformedDelivery
+from ingest.service import new_traceparent
 from schemas.callback import Capability
 from schemas.delivery import Delivery
 from schemas.event import InferenceEvent, PayloadRef
@@ -71,7 +72,9 @@ def understand(
     except MalformedDelivery as finding:
         return Step(held, problem=f"still {finding.reason}: {finding.detail}")
     records = tuple(
-        event_record(_claim_checked(event, held, blobs, inline_limit_bytes), names)
+        event_record(
+            _claim_checked(event, held, blobs, inline_limit_bytes), names, new_traceparent()
+        )
         for event in events
     )
     return Step(held, records, tuple(event.id for event in events))

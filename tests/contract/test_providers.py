@@ -141,7 +141,8 @@ def test_any_json_gives_events_or_a_reason(
     provider: str, members: dict[str, Any], status: dict[str, Any], word: Any
 ) -> None:
     """Whatever stands in the envelope, what is accepted reads back byte for byte."""
-    body = json.dumps({**members, "inference_status": {**status, "status": word}}).encode()
+    said = {"status": word, "inference_status": {**status, "status": word}}
+    body = json.dumps({**members, **said}).encode()
 
     for event in _parse_or_reason(provider, body):
         value = encode_event(event)

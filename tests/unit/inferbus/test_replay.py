@@ -100,6 +100,7 @@ def test_a_delivery_goes_back_with_its_labels_and_its_first_arrival() -> None:
     assert step.records[0].topic == "inference.succeeded"
     assert (event.model, dict(event.labels), event.job) == ("acme/large", {"team": "blue"}, "job-7")
     assert (event.received_at, event.body) == (AT, GOOD)
+    assert step.records[0].header("traceparent")
 
 
 def test_an_event_without_an_id_gets_the_one_its_url_gives_it() -> None:

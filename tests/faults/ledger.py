@@ -70,7 +70,8 @@ class Book:
 
     def count(self, verdict: Verdict) -> int:
         """Return how many calls ended so."""
-        return sum(call.verdict is verdict for call in self.calls.values())
+        # Copied at once: the sender's thread goes on adding to it.
+        return sum(call.verdict is verdict for call in list(self.calls.values()))
 
     def sent(self) -> Iterable[Sent]:
         """Return every call that was made or may have been."""

@@ -112,7 +112,7 @@ def test_a_container_that_does_not_start_is_removed() -> None:
     before = {container.id for container in _ours()}
     wrong = ApacheKafkaContainer(configure(KAFKA)).with_env("KAFKA_PROCESS_ROLES", "nobody")
 
-    with pytest.raises(RuntimeError, match="did not start.*nobody"), wrong:
+    with pytest.raises(RuntimeError, match=r"did not start.*nobody"), wrong:
         pass
 
     assert {container.id for container in _ours()} == before

@@ -355,12 +355,25 @@ def test_its_broker_ends_with_it(tmp_path: Path) -> None:
         eventually(lambda: not is_alive(broker))
 
 
-def test_a_dead_broker_ends_it_with_a_message(tmp_path: Path) -> None:
+def test_a_dead_broker_is_replaced(tmp_path: Path) -> None:
+    """What it held and nobody had stored is published again; deliveries go on meanwhile."""
     with running(tmp_path) as up:
-        os.kill(up.content["pids"]["broker"], signal.SIGKILL)
+        broker = up.content["pids"]["broker"]
+        os.kill(broker, signal.SIGKILL)
+        answer = call(up.content["webhook_url"], succeeded("RWhileItIsAway01"))
+        assert (answer.status, answer.receipt["durability"]) == (200, "spool")
 
-        assert up.process.wait(timeout=PATIENCE_S) == 1
-        assert any("broker" in json.dumps(line) for line in up.log)
+        eventually(lambda: other_broker(up, broker))
+        eventually(lambda: inferbus(up, "get", "RWhileItIsAway01").returncode == 0)
+        again = call(up.content["webhook_url"], succeeded("RAfterItWasAway1"))
+        assert again.status == 200
+        eventually(lambda: inferbus(up, "get", "RAfterItWasAway1").returncode == 0)
+        assert up.stop() == 0
+
+
+def other_broker(up: Up, than: int) -> bool:
+    content = json.loads((up.data_dir / "up.json").read_bytes())
+    return bool(content["pids"]["broker"] != than)
 
 
 def is_alive(pid: int) -> bool:

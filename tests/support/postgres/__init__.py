@@ -10,7 +10,7 @@ A PostgreSQL for tests: a database of its own for each test, and a server to bre
 `PostgresServer` needs Debian's binaries; `why_no_binaries` says whether they are there.
 """
 
-from .database import database, run
+from .database import connection, database, run
 from .server import PostgresServer, why_no_binaries
 
-__all__ = ["PostgresServer", "database", "run", "why_no_binaries"]
+__all__ = ["PostgresServer", "connection", "database", "run", "why_no_binaries"]

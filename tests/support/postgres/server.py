@@ -7,7 +7,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Self
 import psycopg
 from sqlalchemy import URL
 
+from tests.support.kafka.disk import small_disk
 from tests.support.kafka.ports import ReservedPorts
 
 from .database import connection, run
@@ -35,11 +35,11 @@ class PostgresServer:
     """
     A server on 127.0.0.1 with an empty data folder, gone after the with block.
 
-    Its user `tester` may do everything. `settings` are those of postgresql.conf.
+    Its user `tester` may do everything. A standby of another one follows that until `promote`.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self.settings = {**_FAST, **(settings or {})}
+    def __init__(self, standby_of: "PostgresServer | None" = None) -> None:
+        self._primary = standby_of
         self.folder = Path()
         self.port = 0
         self._programs = Path()
@@ -50,7 +50,7 @@ class PostgresServer:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             self._prepare(undo)
-            self._initialise()
+            self._make_data()
             undo.callback(self.stop)
             self.start()
             self._undo = undo.pop_all()
@@ -72,9 +72,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, again perhaps; return when it takes connections."""
-        options = [
-            part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")
-        ]
+        options = [part for name, value in _FAST.items() for part in ("-c", f"{name}={value}")]
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -108,6 +106,22 @@ class PostgresServer:
             admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")  # type: ignore[arg-type] # our own
             admin.execute("SELECT pg_reload_conf()")
 
+    def promote(self) -> None:
+        """Make a standby the primary; return when it takes writes."""
+        run(self.url, "SELECT pg_promote()")
+
+    def make_tablespace(self, name: str, size_mb: int) -> Path:
+        """Make a tablespace on a small disk; return its folder, for `fill` and `free`."""
+        folder = self.folder / name
+        folder.mkdir()
+        self._undo.enter_context(small_disk(folder, size_mb))
+        _as_owner_of(folder)
+        inner = folder / "space"
+        inner.mkdir()
+        _as_owner_of(inner)
+        run(self.url, f"CREATE TABLESPACE {name} LOCATION '{inner}'")
+        return folder
+
     def _prepare(self, undo: ExitStack) -> None:
         programs = _programs()
         if programs is None:
@@ -118,14 +132,18 @@ class PostgresServer:
         self.port = undo.enter_context(ReservedPorts()).reserve()
         self._as_owner = _as_owner_of(self.folder)
 
-    def _initialise(self) -> None:
-        command = [*self._command("initdb"), "-D", str(self._data), "-U", "tester"]
-        options = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
-        done = subprocess.run(
-            [*command, *options], check=False, capture_output=True, text=True, cwd=self.folder
-        )
+    def _make_data(self) -> None:
+        common = ["-D", str(self._data), "-U", "tester", "--no-sync"]
+        if self._primary is None:
+            options = ["--auth=trust", "--encoding=UTF8", "--locale=C"]
+            command = [*self._command("initdb"), *common, *options]
+        else:
+            where = ["-h", "127.0.0.1", "-p", str(self._primary.port)]
+            options = ["--write-recovery-conf", "--checkpoint=fast"]
+            command = [*self._command("pg_basebackup"), *common, *where, *options]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self.folder)
         if done.returncode != 0:
-            raise RuntimeError(f"initdb failed: {done.stderr.strip()}")
+            raise RuntimeError(f"no data folder: {done.stderr.strip()}")
 
     @property
     def _data(self) -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.ledger import Book, Identity, Verdict
-from tests.faults.stored import EventRow, Key, Stored
+from tests.faults.stored import EventRow, Key, Stored, Told
 
 _RANK = {"succeeded": 2, "failed": 1, "progress": 0}
 _SHOWN = 5
@@ -51,14 +51,6 @@ class Judgement:
             more = f" … {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
             lines.append(f"{invariant}: {len(found)}: {'; '.join(found[:_SHOWN])}{more}")
         return "\n".join([*lines, str(self.figures)])
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One alert that a receiver accepted: its dedup key and the events it names."""
-
-    dedup_key: str
-    samples: tuple[str, ...]
 
 
 def judge(

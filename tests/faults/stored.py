@@ -1,6 +1,7 @@
 """What the database holds, read with plain SQL: nothing of the product judges itself."""
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,14 @@ class EventRow:
         return self.event_id, self.sha256
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One alert, recorded or accepted by a receiver: its dedup key and the events it names."""
+
+    dedup_key: str
+    samples: tuple[str, ...]
+
+
 @dataclass
 class Stored:
     """The tables; counters count rows, so that a doubled one shows."""
@@ -43,6 +52,8 @@ class Stored:
     dead_letters: int = 0
     current: dict[str, str] = field(default_factory=dict)
     """Event id of the `current_status` row by request id."""
+    alerts: list[Told] = field(default_factory=list)
+    """What alerting has recorded, whether or not somebody was told."""
 
     @cached_property
     def keys(self) -> set[Key]:
@@ -60,6 +71,7 @@ def read_stored(url: str) -> Stored:
             quarantine=Counter((row[0], row[1]) for row in _rows(connection, _QUARANTINE)),
             dead_letters=_rows(connection, "SELECT count(*) FROM dead_letters")[0][0],
             current={row[0]: row[1] for row in _rows(connection, _CURRENT)},
+            alerts=[_alert(*row) for row in _rows(connection, _ALERTS)],
         )
 
 
@@ -69,6 +81,7 @@ _EVENTS = (
 _CONFLICTS = "SELECT event_id, body_sha256 FROM conflicts"
 _QUARANTINE = "SELECT event_id, body_sha256 FROM quarantine"
 _CURRENT = "SELECT request_id, event_id FROM current_status"
+_ALERTS = "SELECT dedup_key, samples FROM alerts"
 
 
 def _rows(connection: Connection, statement: str) -> Any:
@@ -79,6 +92,12 @@ def _event(row: Any) -> EventRow:
     event_id, request_id, outcome, sha256, received_at, body, body_ref = row
     real = _sha256_of(body, body_ref)
     return EventRow(event_id, request_id, outcome, sha256, real, _moment(received_at))
+
+
+def _alert(dedup_key: str, samples: object) -> Told:
+    # SQLite keeps JSON as text, PostgreSQL's driver reads it.
+    names = json.loads(samples) if isinstance(samples, str) else samples
+    return Told(dedup_key, tuple(names))
 
 
 def _moment(value: object) -> str:

@@ -67,7 +67,8 @@ def test_f26_poison_pills(one_node: KafkaCluster, pair: System) -> None:
 def test_f27_clocks_apart(one_node: KafkaCluster, pair: System, shift: str) -> None:
     """One ingest and one storage live a day away: nothing is told apart by its time."""
     fake = {"LD_PRELOAD": str(_FAKETIME), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    with row("F27", f"one ingest and one storage {shift}", pair, Sender(rate=60)) as run:
+    what = f"one ingest and one storage {shift}"
+    with row("F27", what, pair, Sender(rate=60), is_told=False) as run:
         for name in ("ingest-2", "storage-2"):
             pair[name].stop()
             pair[name].start(**fake)

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from tests.faults.ledger import Book, Ledger, Sent, Verdict, read_ledger
-from tests.faults.oracle import Told, judge, leaks
-from tests.faults.stored import EventRow, Stored
+from tests.faults.oracle import judge, leaks
+from tests.faults.stored import EventRow, Stored, Told
 
 
 def sha(body: str) -> str:

@@ -23,10 +23,12 @@ test: $(VENV)/.dev ## every test this machine can run
 test-stack: $(VENV)/.dev ## the system tests on the compose stack only
 	@scripts/test tests/system/stack $(ARGS)
 
-lint: $(VENV)/.dev ## ruff and the import rules
+lint: $(VENV)/.dev ## ruff, the import rules, licences and known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.licences
+	$(BIN)/python -m scripts.advisories
 
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy

@@ -28,6 +28,9 @@ _deadletter = typer.Typer(
 _blobs = typer.Typer(help="Bodies that lie beside Kafka and the tables.", no_args_is_help=True)
 
 
+_spool = typer.Typer(help="What waits on local disk for Kafka.", no_args_is_help=True)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
     app.command("simulate")(simulate)
@@ -37,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command("tail")(tail)
     app.add_typer(_quarantine, name="quarantine")
     app.add_typer(_deadletter, name="deadletter")
+    app.add_typer(_spool, name="spool")
     app.add_typer(_blobs, name="blobs")
     app.command("audit")(audit)
 
@@ -267,6 +271,35 @@ def deadletter_replay(
         yes=yes,
         json=json,
         data_dir=data_dir,
+    )
+
+
+@_spool.command("list")
+def spool_list(
+    *, spool: Spools = None, limit: Limit = 50, json: Json = False, data_dir: DataDir = None
+) -> int:
+    """List what waits, was set aside or is damaged, beside a running ingest too."""
+    from inferbus.commands import spool as command
+
+    return command.show(spools=spool or (), limit=limit, json=json, data_dir=data_dir)
+
+
+@_spool.command("drain")
+def spool_drain(
+    *,
+    spool: Spools = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Those too that Kafka has refused before.")
+    ] = False,
+    yes: Yes = False,
+    json: Json = False,
+    data_dir: DataDir = None,
+) -> int:
+    """Publish what no running ingest owns; a running one drains by itself."""
+    from inferbus.commands import spool as command
+
+    return command.drain(
+        spools=spool or (), set_aside=set_aside, yes=yes, json=json, data_dir=data_dir
     )
 
 

@@ -55,10 +55,14 @@ def open_bus(settings: "Settings") -> "KafkaBus":
     """Return the bus; beside an embedded broker tuned as its `up` is."""
     from bus.kafka import EMBEDDED, KafkaBus
 
+    return KafkaBus(settings.kafka, EMBEDDED if is_embedded(settings) else None)
+
+
+def is_embedded(settings: "Settings") -> bool:
+    """Tell whether the broker that the settings mean is the running `up`'s own."""
     known = read_up(settings.data_dir)
-    is_embedded = bool((known.get("pids") or {}).get("broker"))
-    is_meant = settings.kafka.bootstrap_servers == known.get("bootstrap_servers")
-    return KafkaBus(settings.kafka, EMBEDDED if is_embedded and is_meant else None)
+    has_broker = bool((known.get("pids") or {}).get("broker"))
+    return has_broker and settings.kafka.bootstrap_servers == known.get("bootstrap_servers")
 
 
 def show_facts(row: dict[str, Any], *, json: bool) -> None:

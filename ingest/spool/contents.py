@@ -97,6 +97,16 @@ def read_entry(segment: SegmentFile, place: Place) -> Entry | None:
     return payload if isinstance(payload, Entry) else None
 
 
+def read_damage(file: Path) -> list[Damage]:
+    """Return what of a segment file, set aside or not, holds no sound frame; changes nothing."""
+    number, tag = _parsed(file)
+    if len(tag) != TAG_BYTES:
+        return []
+    contents = Contents()
+    _read_segment(contents, number, SegmentFile(file, tag))
+    return [damage for _, damage in contents.damage]
+
+
 def live_entries(folder: Path) -> Iterator[tuple[Entry, str | None]]:
     """
     Yield each live entry, oldest first, with the reason where Kafka has refused it.

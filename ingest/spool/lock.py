@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from ingest.spool.errors import SpoolInUseError
 
 _LOCK_FILE = "lock"
 _PREFIX = "w"
+# Who only looks whether a sub-spool is owned holds its lock for an instant.
+_TRIES = 5
+_TRY_AGAIN_S = 0.01
 
 
 class FolderLock:
@@ -19,7 +23,7 @@ class FolderLock:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _acquire(self._file)
         except BlockingIOError:
             os.close(self._file)
             raise SpoolInUseError(
@@ -32,6 +36,33 @@ class FolderLock:
     def release(self) -> None:
         """Let go of it; the file stays, for others may have opened it already."""
         os.close(self._file)
+
+
+def is_owned(folder: Path) -> bool:
+    """Tell whether a running process holds the sub-spool's lock."""
+    try:
+        file = os.open(folder / _LOCK_FILE, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _acquire(file: int) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(_TRY_AGAIN_S)
+        else:
+            return
 
 
 def sub_spool(spool: Path, worker: int) -> Path:

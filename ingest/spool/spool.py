@@ -43,6 +43,9 @@ class Spool:
         self._disk = disk
         self._locks: list[FolderLock] = []
         self._journals: list[Journal] = []
+        self._folders: list[Path] = []
+        self.set_aside: list[Ref] = []
+        """What Kafka had refused before the spool was opened."""
 
     async def open(self) -> list[Ref]:
         """
@@ -114,6 +117,10 @@ class Spool:
         """Set an entry aside that Kafka would refuse again."""
         self._journals[ref.journal].refuse(ref.id, reason)
 
+    def folder_of(self, ref: Ref) -> Path:
+        """Return the sub-spool that holds the entry."""
+        return self._folders[ref.journal]
+
     async def read(self, refs: Sequence[Ref], max_bytes: int) -> list[Entry | None]:
         """
         Return the first of these entries as far as they fit, one at least; None for what is gone.
@@ -145,8 +152,6 @@ class Spool:
         try:
             return await self._take(folder)
         except SpoolInUseError:
-            if self._worker is None:
-                raise
             return []  # its worker runs
 
     async def _take(self, folder: Path) -> list[Ref]:
@@ -156,8 +161,10 @@ class Spool:
         journal = Journal(Segments(folder, segment_bytes, self._disk))
         found = await journal.open()
         self._journals.append(journal)
+        self._folders.append(folder)
         _tell(folder, found)
         number = len(self._journals) - 1
+        self.set_aside += [Ref(i, number) for i in found.refusals]
         return [Ref(i, number) for i in found.places if i not in found.refusals]
 
 

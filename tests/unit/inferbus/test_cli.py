@@ -36,7 +36,8 @@ def test_help_lists_every_command_and_none_that_is_not_there(cli: Any) -> None:
     names = {line.split()[0] for line in listed if line.startswith("  ") and line[2] != " "}
     assert names == {
         *("up", "ingest", "storage", "alerting", "topics", "db", "config", "health", "url"),
-        *("simulate", "get", "list", "stats", "tail", "quarantine", "deadletter", "blobs", "audit"),
+        *("simulate", "get", "list", "stats", "tail", "quarantine", "deadletter", "spool", "blobs"),
+        "audit",
     }
 
 

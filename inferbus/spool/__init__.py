@@ -1,0 +1,1 @@
+"""What the spools hold, and publishing what no running ingest looks after."""

@@ -26,13 +26,20 @@ class BodyRefusedError(Exception):
         self.answer: Answer = refused(reason, detail)
 
 
-async def read_body(request: web.BaseRequest, limits: BodyLimits, share: Share) -> bytes:
-    """Return the whole body; raises `BodyRefusedError`."""
+async def read_body(
+    request: web.BaseRequest, limits: BodyLimits, share: Share, *, is_known: bool = True
+) -> bytes:
+    """
+    Return the whole body; raises `BodyRefusedError`.
+
+    What a known sender announces is kept free for it. What a stranger announces, whom only its
+    body will prove, is not: it could take all the room by announcing bodies it never sends.
+    """
     expected = _expected_bytes(request)
     if expected is not None and expected > limits.max_bytes:
         raise _too_large(limits)
     try:
-        share.take(expected or 0)
+        share.take((expected or 0) if is_known else 0)
         async with asyncio.timeout(limits.timeout_s):
             await invite_body(request)
             return await _collect(request, limits, share)
@@ -42,7 +49,12 @@ async def read_body(request: web.BaseRequest, limits: BodyLimits, share: Share) 
         slow = f"the body did not arrive in {limits.timeout_s:g} s"
         raise BodyRefusedError("body-timeout", slow) from error
     except (ConnectionError, web.RequestPayloadError) as error:
-        raise BodyRefusedError("disconnected", "the connection ended inside the body") from error
+        raise _disconnected() from error
+    except RuntimeError as error:
+        if request.transport is not None:
+            raise
+        # What aiohttp raises to whoever begins to read when the sender is gone already.
+        raise _disconnected() from error
 
 
 def _expected_bytes(request: web.BaseRequest) -> int | None:
@@ -66,6 +78,10 @@ async def _collect(request: web.BaseRequest, limits: BodyLimits, share: Share) -
             raise _too_large(limits)
         share.take(max(0, len(body) - share.size))
     return bytes(body)
+
+
+def _disconnected() -> BodyRefusedError:
+    return BodyRefusedError("disconnected", "the connection ended inside the body")
 
 
 def _too_large(limits: BodyLimits) -> BodyRefusedError:

@@ -83,9 +83,15 @@ class Handlers:
             return _respond(refused("method", "POST the result here"))
         return await self._deliver(request, path)
 
-    def malformed(self) -> web.Response:
-        """Answer a call that is no HTTP; it counts as a delivery, for it may have been one."""
-        return _close(self._ledger.open(), refused("malformed", "the call is not valid HTTP"))
+    def malformed(self, kind: str) -> web.Response:
+        """
+        Answer a call that is no HTTP; it counts as a delivery, for it may have been one.
+
+        `kind` is the parser's word for what is wrong; it stands in the delivery's log line.
+        """
+        entry = self._ledger.open()
+        entry.error = kind
+        return _close(entry, refused("malformed", "the call is not valid HTTP"))
 
     async def drain(self) -> None:
         """Return once every delivery in flight is answered; connections are not kept alive."""
@@ -111,12 +117,13 @@ class Handlers:
         with _refusals():
             admitted = self._authenticator.admit(head, time.time())
         # Until the body has proved who sends it, a stranger learns nothing about providers.
-        if isinstance(admitted, Capability):
+        is_known = isinstance(admitted, Capability)
+        if is_known:
             self._require_known(path, entry)
         if _is_encoded(request):
             raise RefusedError("content-encoding", "send the body as it is, not compressed")
         received_at = datetime.now(UTC)
-        body = await read_body(request, self._limits, entry.share)
+        body = await read_body(request, self._limits, entry.share, is_known=is_known)
         entry.body_bytes = len(body)
         with _refusals():
             capability = await self._authenticator.confirm(admitted, body)

@@ -28,6 +28,7 @@ class Entry:
         self.share = share
         self.provider: str | None = None
         self.body_bytes: int | None = None
+        self.error: str | None = None
 
     def close(self, answer: Answer, http_status: int) -> None:
         """Count and log the answer. Called exactly once."""
@@ -40,6 +41,7 @@ class Entry:
             http_status,
             self.body_bytes or 0,
             duration_s,
+            self.error,
         )
         self._ledger._tell(report)  # noqa: SLF001 - same
 
@@ -92,6 +94,7 @@ def _log(report: DeliveryReport) -> None:
         provider=report.provider,
         status=report.status,
         reason=report.reason,
+        **({} if report.error is None else {"error": report.error}),
         http_status=report.http_status,
         event_id=first and first.event_id,
         topic=first and first.topic,

@@ -65,6 +65,7 @@ class DeliveryReport:
     http_status: int
     body_bytes: int
     duration_s: float
+    error: str | None = None
 
     @property
     def status(self) -> str:

@@ -1,12 +1,17 @@
 """aiohttp made ours: JSON answers also to what is no HTTP, no word on what runs here."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from bus.runtime import metrics
+from ingest.connections import ConnectionLimits, Connections, openable
 
 log = structlog.get_logger()
 
@@ -17,10 +22,17 @@ _PROTOCOL: dict[str, Any] = {
     "auto_decompress": False,  # a small body can unpack to gigabytes, on the event loop
     "keepalive_timeout": 75,
     "lingering_time": 2,
+    # A callback URL has 512 characters at most; providers send a dozen headers.
+    "max_line_size": 4096,
+    "max_field_size": 8190,
+    "max_headers": 64,
 }
+# How long an answer may lie unread before the kernel ends the connection.
+_UNREAD_MS = 30_000
+_MOMENT_S = 0.1
 
 Receive = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Malformed = Callable[[], web.Response]
+Malformed = Callable[[str], web.Response]
 
 
 class NamelessResponse(web.StreamResponse):
@@ -45,9 +57,66 @@ class JsonResponse(NamelessResponse, web.Response):
 
 
 class _Connection(web.RequestHandler):
-    def __init__(self, server: "HttpServer", malformed: Malformed) -> None:
+    """One sender's connection, with a deadline for the head of each request."""
+
+    def __init__(self, server: "HttpServer") -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_PROTOCOL)
-        self._malformed = malformed
+        self._server = server
+        self._deadline: asyncio.TimerHandle | None = None
+        self.is_busy = False
+        self.has_asked = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first request, which a silent sender never makes."""
+        super().connection_made(transport)
+        _end_unread(transport.get_extra_info("socket"))
+        self._expect_head()
+        self._server.open.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes. With the first one of a head its time begins; more of them win none."""
+        if self._deadline is None and not self.is_busy:
+            self._expect_head()
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection."""
+        self._end_deadline()
+        self._server.open.remove(self)
+        super().connection_lost(exc)
+
+    def begin(self) -> None:
+        """Say that the head of a request is there."""
+        self._end_deadline()
+        self.is_busy = self.has_asked = True
+
+    def end(self) -> None:
+        """Say that the request is answered."""
+        self.is_busy = False
+
+    def drop(self) -> None:
+        """Close at once."""
+        self._end_deadline()
+        self._server.open.remove(self)
+        self.force_close()
+
+    def _expect_head(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(self._server.head_timeout_s, self._give_up)
+
+    def _give_up(self) -> None:
+        # After a standstill of ours the head may lie in the socket: it gets a moment to be read.
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(_MOMENT_S, self._drop_silent)
+
+    def _drop_silent(self) -> None:
+        metrics.CONNECTIONS_DROPPED.labels("head-timeout").inc()
+        self.drop()
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def handle_error(
         self,
@@ -62,25 +131,56 @@ class _Connection(web.RequestHandler):
         Neither the answer nor the log repeats the parser's message: it quotes the line,
         and with it the credential.
         """
-        del message
-        log.warning("call_malformed", error=type(exc).__name__, http_status=status)
+        del message, status
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was begun, there cannot be another")
-        response = self._malformed()
+        response = self._answer_to(exc)
         response.force_close()
         return response
+
+    def _answer_to(self, exc: BaseException | None) -> web.Response:
+        if isinstance(exc, HttpProcessingError):
+            return self._server.malformed(type(exc).__name__)
+        log.error("call_failed", exc_info=exc)
+        content = {"status": "refused", "reason": "internal", "detail": "the endpoint failed"}
+        return JsonResponse(content, 500)
 
 
 class HttpServer(web.Server):
     """Hands calls to `receive`, and asks `malformed` for the answer to what is no HTTP."""
 
-    def __init__(self, receive: Receive, malformed: Malformed) -> None:
-        super().__init__(receive)
-        self._answer_malformed = malformed
+    def __init__(
+        self, receive: Receive, malformed: Malformed, limits: ConnectionLimits | None = None
+    ) -> None:
+        super().__init__(self._serve)
+        limits = limits or ConnectionLimits()
+        self.open = Connections(openable(limits.max_connections))
+        self.head_timeout_s = limits.head_timeout_s
+        self.malformed = malformed
+        self._receive = receive
 
     def __call__(self) -> web.RequestHandler:
         """Return the protocol of one new connection."""
-        return _Connection(self, self._answer_malformed)
+        return _Connection(self)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, _Connection)  # noqa: S101 - we made it
+        connection.begin()
+        try:
+            if request.version.major != 1:  # aiohttp takes any number
+                response = self.malformed("HttpVersion")
+                response.force_close()
+                return response
+            return await self._receive(request)
+        finally:
+            connection.end()
+
+
+def _end_unread(connection: socket.socket | None) -> None:
+    """Let the kernel end a connection whose other end stops reading, or is gone."""
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
 
 
 async def invite_body(request: web.BaseRequest) -> None:

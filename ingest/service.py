@@ -15,6 +15,7 @@ from ingest.accept import Acceptor
 from ingest.auth import authenticator_from, static_tokens
 from ingest.blobs import AsyncBlobs
 from ingest.body import BodyLimits
+from ingest.connections import ConnectionLimits
 from ingest.downloads import ROOT as BLOBS_ROOT
 from ingest.downloads import Downloads
 from ingest.handlers import Handlers
@@ -86,7 +87,8 @@ class IngestService:
             raise
 
     async def _listen(self) -> None:
-        server = HttpServer(self._receive, self._handlers.malformed)
+        limits = ConnectionLimits(self._settings.max_connections, self._settings.head_timeout_s)
+        server = HttpServer(self._receive, self._handlers.malformed, limits)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
         host = self._settings.host

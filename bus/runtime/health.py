@@ -61,7 +61,11 @@ def admin_app(health: Health) -> web.Application:
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
+    async def unnamed(_request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)  # it would name the versions that run here
+
     app = web.Application()
+    app.on_response_prepare.append(unnamed)
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)

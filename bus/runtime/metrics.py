@@ -30,6 +30,12 @@ PUBLISH_ERRORS = Counter(
 )
 INFLIGHT = Gauge("inferbus_inflight", "Deliveries between their first line and their answer.")
 INFLIGHT_BYTES = Gauge("inferbus_inflight_bytes", "Body bytes of the deliveries in flight.")
+CONNECTIONS = Gauge("inferbus_connections", "Open connections of senders.")
+CONNECTIONS_DROPPED = Counter(
+    "inferbus_connections_dropped",
+    "Connections we closed on a silent sender: `head-timeout` or `too-many`.",
+    ["reason"],
+)
 BLOB_DOWNLOADS = Counter(
     "inferbus_blob_downloads", "Calls for blobs, by HTTP status or `aborted`.", ["status"]
 )

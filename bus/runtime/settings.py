@@ -110,11 +110,15 @@ class IngestSettings(_Section):
     # Half of Kafka's default record limit, so that any managed Kafka takes the record.
     inline_limit_bytes: Annotated[int, Field(ge=1024)] = 524_288
     """Larger bodies go to the blob store, the record carries a reference."""
+    head_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """How long a sender may take for a request's first line and headers."""
     body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """How long a sender may take for its body."""
     # Answer well before the strictest documented sender gives up (10 s).
     publish_deadline_s: Annotated[float, Field(gt=0)] = 2.0
     """How long a delivery waits for Kafka's acknowledgement."""
+    max_connections: Annotated[int, Field(ge=1)] = 4096
+    """Open connections; one too many closes the one that has said nothing for longest."""
     max_inflight: Annotated[int, Field(ge=1)] = 4096
     """More deliveries at once are refused with 503."""
     max_inflight_bytes: Annotated[int, Field(ge=1024)] = 268_435_456

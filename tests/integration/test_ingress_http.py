@@ -2,103 +2,24 @@
 
 import asyncio
 import gzip
-import logging
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from io import StringIO
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-import structlog
 from aiohttp import ClientSession
 from prometheus_client import REGISTRY
 from yarl import URL
 
 from bus.memory import MemoryBus
-from bus.records import Position, Record
 from bus.runtime.health import Health
-from bus.runtime.logs import configure_logs
 from bus.runtime.settings import load_settings
 from bus.topics import ensure_topics
-from ingest.report import DeliveryReport
 from ingest.service import IngestService
 from schemas.callback import mint, parse_keys
 from schemas.topics import TopicNames
-
-KEYS = "k1:0123456789abcdef0123456789abcdef"
-BODY = b'{"request_id":"R1","inference_status":{"status":"succeeded"},"text":"hi"}'
-
-
-class GatedPublisher:
-    """Publishes once the gate opens; counts what was handed over."""
-
-    def __init__(self) -> None:
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.published: list[Record] = []
-        self.why: str | None = None
-
-    async def publish(self, record: Record) -> Position:
-        await self.gate.wait()
-        self.published.append(record)
-        return Position(record.topic, 0, len(self.published) - 1)
-
-    def healthy(self) -> str | None:
-        return self.why
-
-
-@dataclass
-class Endpoint:
-    """A running endpoint and what it told."""
-
-    service: IngestService
-    publisher: GatedPublisher
-    reports: list[DeliveryReport]
-    session: ClientSession
-
-    @property
-    def url(self) -> str:
-        return mint(self.service.url, "deepinfra", parse_keys(KEYS)[0], model="m")
-
-    async def send(
-        self, method: str, url: str | URL, body: Any = None, **more: Any
-    ) -> tuple[int, dict[str, Any], Any]:
-        async with self.session.request(method, url, data=body, **more) as answer:
-            content = await answer.json() if method != "HEAD" else {}
-            return answer.status, content, answer.headers
-
-    async def post(self, body: Any = BODY, **more: Any) -> tuple[int, dict[str, Any], Any]:
-        return await self.send("POST", self.url, body, **more)
-
-
-@pytest.fixture
-def overrides() -> dict[str, Any]:
-    return {}
-
-
-@pytest.fixture
-def spool_mode() -> str:
-    return "fallback"
-
-
-@pytest.fixture
-async def endpoint(
-    tmp_path: Path, overrides: dict[str, Any], spool_mode: str
-) -> AsyncIterator[Endpoint]:
-    ingest = {"port": 0, "signing_keys": KEYS, "publish_deadline_s": 0.5, **overrides}
-    settings = load_settings(data_dir=tmp_path, ingest=ingest, spool={"mode": spool_mode})
-    publisher, reports = GatedPublisher(), list[DeliveryReport]()
-    service = IngestService(settings, publisher, Health(), observe=reports.append)  # type: ignore[arg-type] # only what ingest uses
-    await service.start()
-    async with ClientSession() as session:
-        yield Endpoint(service, publisher, reports, session)
-    publisher.gate.set()
-    await service.stop()
-
-
-def count(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
+from tests.support.endpoint import BODY, KEYS, Endpoint, connect, count, raw_call
 
 
 async def test_the_receipt(endpoint: Endpoint) -> None:
@@ -252,31 +173,6 @@ def _head(endpoint: Endpoint) -> bytes:
     return b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" % path
 
 
-async def connect(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    host, port = endpoint.service.url.removeprefix("http://").split(":")
-    return await asyncio.open_connection(host, int(port))
-
-
-async def raw_call(endpoint: Endpoint, call: bytes) -> bytes:
-    """Send bytes and return what comes back."""
-    reader, writer = await connect(endpoint)
-    writer.write(call)
-    answer = await asyncio.wait_for(reader.read(65536), 5)
-    writer.close()
-    return answer
-
-
-@pytest.fixture
-def _json_logs() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
-    configure_logs("info", "json")
-    yield
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-
-
-@pytest.mark.usefixtures("_json_logs")
 @pytest.mark.parametrize(
     "call",
     [
@@ -287,7 +183,7 @@ def _json_logs() -> Iterator[None]:
     ],
 )
 async def test_what_is_no_http_is_refused_and_quoted_nowhere(
-    endpoint: Endpoint, call: bytes, capfd: pytest.CaptureFixture[str]
+    endpoint: Endpoint, call: bytes, json_logs: StringIO
 ) -> None:
     """The parser's message holds the line with the credential: it is not for the log."""
     received, answered = count("inferbus_deliveries_received_total"), _answered()
@@ -299,9 +195,10 @@ async def test_what_is_no_http_is_refused_and_quoted_nowhere(
     assert b'"reason":"malformed"' in answer
     assert b"Server:" not in answer
     credential = path.rsplit(b".", 1)[1]
-    said = capfd.readouterr()
-    assert credential not in answer + (said.out + said.err).encode()
-    assert "Traceback" not in said.err
+    said = json_logs.getvalue()
+    assert '"reason":"malformed"' in said
+    assert credential not in answer + said.encode()
+    assert "Traceback" not in said
     assert count("inferbus_deliveries_received_total") - received == 1
     assert _answered() - answered == 1
 
@@ -488,9 +385,7 @@ def _answered() -> float:
     )
 
 
-async def test_the_credential_is_nowhere(
-    endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_credential_is_nowhere(endpoint: Endpoint, json_logs: StringIO) -> None:
     """Neither in the record nor in the log."""
     url = endpoint.url
     await endpoint.send("POST", url, BODY)
@@ -498,8 +393,9 @@ async def test_the_credential_is_nowhere(
     mac = url.rsplit(".", 1)[1]
     record = endpoint.publisher.published[0]
     assert mac.encode() not in (record.value or b"") + repr(record.headers).encode()
-    captured = capsys.readouterr()
-    assert mac not in captured.out + captured.err
+    said = json_logs.getvalue()
+    assert "delivery_answered" in said
+    assert mac not in said
 
 
 async def test_the_line_runs_on_the_bus(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """
 What any provider's body is checked for, before anything is read from it.
 
-Whatever passes here is strict UTF-8 JSON that every JSON library can read back.
+Whatever passes here is strict UTF-8 JSON by the grammar (RFC 8259), without lone surrogates. Its
+numbers may be larger than a reader's own: they are carried as they are written.
 """
 
 import codecs

@@ -6,6 +6,7 @@ megabytes neither holds the interpreter for long nor is copied whole.
 """
 
 import itertools
+import math
 import re
 
 _SLICE = 1 << 18
@@ -30,9 +31,9 @@ class Scan:
         self.deepest = 0
         self.is_in_string = False
 
-    def advance(self, position: int) -> None:
-        """Read on up to a position, which no escape may span."""
-        while self._at < position:
+    def advance(self, position: int, limit: float = math.inf) -> None:
+        """Read on up to a position, which no escape may span, or until deeper than the limit."""
+        while self._at < position and self.deepest <= limit:
             end = self._slice_end(position)
             self._read(self._text[self._at : end])
             self._at = end
@@ -62,7 +63,7 @@ def nests_deeper(text: bytes, limit: int) -> bool:
     if text.count(b"[") + text.count(b"{") <= limit:
         return False
     scan = Scan(text)
-    scan.advance(len(text))
+    scan.advance(len(text), limit)
     return scan.deepest > limit
 
 

@@ -65,6 +65,15 @@ def test_brackets_in_strings_do_not_count(text: bytes, deepest: int) -> None:
     assert deepest == 0 or nests_deeper(text, deepest - 1)
 
 
+def test_what_is_too_deep_is_not_read_to_its_end() -> None:
+    """Megabytes of brackets cost one slice of them."""
+    scan = Scan(b"[" * 4 * scanning._SLICE)
+
+    scan.advance(4 * scanning._SLICE, limit=64)
+
+    assert 64 < scan.deepest <= scanning._SLICE
+
+
 def test_a_position_is_told_to_be_inside_a_string_or_not() -> None:
     """As far as it was read, no further."""
     scan = Scan(b'{"a":["b')

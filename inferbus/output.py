@@ -5,7 +5,6 @@ Data came from outside, so control characters in it never reach the terminal.
 """
 
 import json as jsonlib
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from bus.runtime.visible import visible, visible_json
 from schemas.clock import rfc3339
 from schemas.money import plain
 
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-# Control, format (bidi overrides, zero widths), surrogates, line and paragraph separators:
-# they can move the cursor, hide text or recolour what follows.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f"
-    "\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
-    "\U000110bd\U0001d173-\U0001d17a\U000e0001-\U000e007f]"
-)
 # Piped tables are read by other programs: wide enough that nothing is folded.
 _PIPE_WIDTH = 100_000
 
@@ -67,12 +60,12 @@ def emit_json(row: Row) -> None:
 def json_line(row: Row) -> str:
     """Return the row as JSON without line ends; unsafe characters are written as escapes."""
     text = jsonlib.dumps(row, ensure_ascii=False, separators=(", ", ": "), default=_plain_value)
-    return _UNSAFE.sub(_json_escape, text)
+    return visible_json(text)
 
 
 def safe(value: object) -> str:
     """Return the value as text for people; control characters stand as visible escapes."""
-    return _UNSAFE.sub(_visible_escape, _text(value))
+    return visible(_text(value))
 
 
 def say(text: str) -> None:
@@ -181,12 +174,3 @@ def _plain_value(value: object) -> str | int | float | list[Any] | dict[str, Any
         case set() | frozenset():
             return sorted(value)
     return str(value)
-
-
-def _json_escape(match: re.Match[str]) -> str:
-    # Outside of strings JSON of ours holds none of these, inside an escape means the same.
-    return jsonlib.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f"
-
-
-def _visible_escape(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape", "surrogatepass").decode()

@@ -8,8 +8,11 @@ import orjson
 import structlog
 
 from bus.runtime.masking import mask_credentials
+from bus.runtime.visible import visible, visible_json
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+# What structlog itself puts into a line.
+_OF_MANY_LINES = ("exception", "stack")
 # At DEBUG these print keys, values and raw frames: inference results.
 _NEVER_BELOW_INFO = ("kafka", "aiohttp", "sqlalchemy", "alembic", "asyncio")
 # Five lines for each failed attempt to connect, several a second; we say once what is wrong.
@@ -42,9 +45,10 @@ def _renderer(*, as_json: bool) -> list[structlog.typing.Processor]:
     # Neither may show local variables, as both do by default: they hold bodies and secrets.
     if not as_json:
         return [
+            _make_visible,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+            ),
         ]
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [
@@ -55,7 +59,17 @@ def _renderer(*, as_json: bool) -> list[structlog.typing.Processor]:
 
 def _dumps(line: Any, **_: Any) -> str:
     # `default=str`: an odd value must never raise inside logging.
-    return orjson.dumps(line, default=str).decode()
+    return visible_json(orjson.dumps(line, default=str).decode())
+
+
+def _make_visible(
+    _logger: Any, _method: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    # Texts only: the renderer shows everything else by its repr, which escapes by itself.
+    for name, value in line.items():
+        if isinstance(value, str) and name not in _OF_MANY_LINES:
+            line[name] = visible(value)
+    return line
 
 
 def _mask_secrets(

@@ -53,6 +53,26 @@ def test_a_credential_in_a_url_is_masked(capsys: pytest.CaptureFixture[str]) -> 
     assert line["url"] == "http://h/webhooks/deepinfra/***"
 
 
+_STEERING = "a\nb\x1b[31m\x9b2J\u202e\x7f"
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_nothing_in_a_line_steers_the_terminal(
+    capsys: pytest.CaptureFixture[str], style: Literal["json", "console"]
+) -> None:
+    """Models, summaries and words of a provider stand in lines; each stays one line."""
+    configure_logs("info", style)
+
+    structlog.get_logger().info("seen", model=_STEERING, group={"model": _STEERING})
+    logging.getLogger("other").warning(_STEERING)
+
+    lines = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert len(lines) == 2
+    assert not any(char in line for line in lines for char in "\x1b\x9b\u202e\x7f")
+    if style == "json":
+        assert json.loads(lines[0])["model"] == json.loads(lines[1])["event"] == _STEERING
+
+
 @pytest.mark.parametrize(("level", "is_told"), [("info", False), ("debug", True)])
 def test_the_clients_failed_attempts_are_told_at_debug_only(level: Any, *, is_told: bool) -> None:
     """They come several a second, and the bus says once what is wrong."""

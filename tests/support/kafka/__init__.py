@@ -16,7 +16,6 @@ from .cluster import KafkaCluster
 from .disk import why_no_small_disk
 from .errors import KafkaFixtureError, KafkaStartError, KafkaUnavailableError
 from .jars import KAFKA_VERSION, ensure_jars, why_unavailable
-from .java import install_java
 from .options import ADMIN, ALICE, ClusterOptions, Listener, Login, Mechanism
 from .prepare import ensure_distribution
 from .security import unsigned_token
@@ -37,7 +36,6 @@ __all__ = [
     "Mechanism",
     "ensure_distribution",
     "ensure_jars",
-    "install_java",
     "unsigned_token",
     "why_no_small_disk",
     "why_unavailable",

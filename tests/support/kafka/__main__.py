@@ -1,15 +1,13 @@
-"""``python -m tests.support.kafka``: fetch and prepare Kafka; ``--install`` Java too, as root."""
+"""``python -m tests.support.kafka``: fetch and prepare Kafka."""
 
 import sys
 
-from . import KafkaUnavailableError, ensure_distribution, install_java
+from . import KafkaUnavailableError, ensure_distribution
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Return 0 when Kafka is ready, 1 with one line on stderr when it cannot be."""
     try:
-        if "--install" in arguments:
-            install_java()
         ensure_distribution()
     except KafkaUnavailableError as error:
         print(f"no Kafka for the tests: {error}", file=sys.stderr)  # noqa: T201
@@ -18,4 +16,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Find a Java that can run Kafka, or install one."""
+"""Find a Java that can run Kafka; `scripts/packages kafka` installs one."""
 
 import os
 import re
@@ -7,11 +7,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from .errors import KafkaUnavailableError
-
 OLDEST_JAVA = 17  # Kafka 4 brokers are compiled for it
 _JRE = "openjdk-17-jre-headless"
-_INSTALL_TIMEOUT_S = 900
 
 
 def find_java() -> Path | None:
@@ -43,46 +40,6 @@ def why_no_java() -> str | None:
     if _major(version) < OLDEST_JAVA:
         return f"{java} is version {version or 'unknown'}, Kafka needs {OLDEST_JAVA} or newer"
     return None
-
-
-def install_java() -> tuple[str, ...]:
-    """
-    Install what is missing of a JRE and Maven, as root on Debian or Ubuntu.
-
-    Returns the names of the packages it installed, none if all was there.
-    Raises KafkaUnavailableError where it cannot.
-    """
-    lacks_java, lacks_maven = why_no_java() is not None, shutil.which("mvn") is None
-    if not (lacks_java or lacks_maven):
-        return ()
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise KafkaUnavailableError("not root on Debian: install a JRE 17 or newer and Maven")
-    _run(["apt-get", "update", "-qq"])
-    packages = [_jre_package()] if lacks_java else []
-    packages += ["maven"] if lacks_maven else []
-    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
-    java_version.cache_clear()
-    return tuple(packages)
-
-
-def _jre_package() -> str:
-    # Each Debian has its own versions; where 17 is gone, the default is newer.
-    known = subprocess.run(["apt-cache", "show", _JRE], capture_output=True, check=False)
-    return _JRE if known.returncode == 0 else "default-jre-headless"
-
-
-def _run(command: list[str]) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_INSTALL_TIMEOUT_S,
-    )
-    if done.returncode:
-        raise KafkaUnavailableError(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
 
 
 def _major(version: str) -> int:

@@ -28,7 +28,7 @@ _FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "40"}
 
 def why_no_binaries() -> str | None:
     """Return why no server can be started here, None where one can."""
-    return None if _programs() else "no PostgreSQL programs: scripts/postgres installs Debian's"
+    return None if _programs() else "no PostgreSQL programs: scripts/packages installs Debian's"
 
 
 class PostgresServer:

@@ -11,6 +11,8 @@ from inferbus.errors import WrongUsageError
 from inferbus.output import complain, emit, emit_json
 
 _TIMEOUT_S = 5.0
+_FIRST_PROCESS = Path("/proc/1/cmdline")
+_SERVICES = ("ingest", "storage", "alerting")
 _GOOD = ("ready", "alive")
 
 
@@ -54,7 +56,19 @@ def _own_admin_url(data_dir: Path | None) -> str:
 
     settings = command_settings(data_dir)
     running = read_up(settings.data_dir).get("admin_url")
-    return running or local_url(settings.ingest.admin_host, settings.ingest.admin_port)
+    service = getattr(settings, _container_service() or "ingest")
+    return running or local_url(service.admin_host, service.admin_port)
+
+
+def _container_service() -> str | None:
+    """Return which service this container runs, if any: its first process says so."""
+    try:
+        words = _FIRST_PROCESS.read_text("utf-8", "replace").split("\0")
+    except OSError:  # no Linux
+        return None
+    # An init program, if there is one, has its own name and options before ours.
+    program = next((n for n, word in enumerate(words) if Path(word).name == "inferbus"), len(words))
+    return next((word for word in words[program + 1 :] if word in _SERVICES), None)
 
 
 def _ready_url(url: str) -> str:

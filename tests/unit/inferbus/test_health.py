@@ -1,6 +1,7 @@
 """`inferbus health`, up to the socket."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,28 @@ def test_an_own_admin_address_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     health.run(ask=endpoint)
 
     assert endpoint.urls == ["http://127.0.0.1:9000/readyz"]
+
+
+@pytest.mark.parametrize(
+    ("command", "port"),
+    [
+        ("/opt/inferbus/bin/python\0/opt/inferbus/bin/inferbus\0storage\0", 8082),
+        ("/sbin/docker-init\0--\0inferbus\0alerting\0", 8083),
+        ("/sbin/init\0splash\0", 8081),
+        ("storage\0", 8081),
+    ],
+)
+def test_a_container_is_asked_for_the_service_it_runs(
+    command: str, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image serves all of them with one health check: the first process names the service."""
+    (tmp_path / "cmdline").write_text(command)
+    monkeypatch.setattr(health, "_FIRST_PROCESS", tmp_path / "cmdline")
+    endpoint = Endpoint(READY)
+
+    health.run(ask=endpoint)
+
+    assert endpoint.urls == [f"http://127.0.0.1:{port}/readyz"]
 
 
 def test_what_is_not_ready_is_a_problem_with_its_reason(

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Up:
     process: subprocess.Popen[str]
     content: dict[str, Any]
     data_dir: Path
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -70,22 +71,22 @@ def environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path) -> Iterator[Up]:
+def running(data_dir: Path, *options: str, **settings: str) -> Iterator[Up]:
     data_dir.mkdir(exist_ok=True)
     with (data_dir / "stderr").open("a") as stderr:
         process = subprocess.Popen(
-            [*UP, "--json", "--data-dir", str(data_dir)],
+            [*UP, "--json", "--data-dir", str(data_dir), *options],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
             cwd=data_dir,
-            env=environment(),
+            env=environment() | settings,
         )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, (data_dir / "stderr").read_text()
-        yield Up(process, json.loads(line), data_dir)
+        yield Up(process, json.loads(line), data_dir, settings)
     finally:
         if process.poll() is None:
             process.kill()
@@ -104,7 +105,7 @@ def inferbus(up: Up, *args: str) -> subprocess.CompletedProcess[bytes]:
         capture_output=True,
         check=False,
         timeout=PATIENCE_S,
-        env=environment(),
+        env=environment() | up.settings,
         cwd=up.data_dir,
     )
 
@@ -382,3 +383,34 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"  # nobody may be there to reap it
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(600)
+def test_on_a_kafka_of_ones_own_the_books_balance(
+    real_kafka: str, database_url: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """With either database, and once more after everything but Kafka and it was killed."""
+    settings = {
+        "INFERBUS_TOPICS__PREFIX": topic_prefix,
+        "INFERBUS_KAFKA__GROUP_PREFIX": topic_prefix,
+        "INFERBUS_STORAGE__URL": database_url,
+    }
+    given = ("--bootstrap-servers", real_kafka)
+    play = ("simulate", "--count", "40", "--fail-ratio", "0.2", "--duplicates", "0.2")
+
+    with running(tmp_path, *given, **settings) as first:
+        assert first.content["bootstrap_servers"] == real_kafka
+        assert inferbus(first, *play).returncode == 0
+        first.process.kill()
+        first.process.wait()
+
+    with running(tmp_path, *given, **settings) as second:
+        assert inferbus(second, *play).returncode == 0
+        audited = inferbus(second, "audit", "--json")
+        told = json.loads(audited.stdout)
+        assert (audited.returncode, told["differences"]) == (0, []), audited.stderr
+        assert told["rows"]["events"] == 80
+        for command in (("topics", "check"), ("db", "check")):
+            assert inferbus(second, *command).returncode == 0
+        assert second.stop() == 0

@@ -57,6 +57,12 @@ SETTLE_SECONDS = Histogram(
 )
 DEADLETTERS = Counter("inferbus_deadletters", "Records parked, by reason.", ["reason"])
 CONFLICTS = Counter("inferbus_conflicts", "Events whose id was stored with other content.")
+ROWS_PRUNED = Counter("inferbus_rows_pruned", "Rows that retention has removed.", ["table"])
+RECORDS_LOST = Counter(
+    "inferbus_records_lost",
+    "Records that the topic's retention removed before the consumer read them.",
+    ["consumer", "topic"],
+)
 INFERENCE_RUNTIME_SECONDS = Histogram(
     "inferbus_inference_runtime_seconds",
     "Run time as the provider states it.",

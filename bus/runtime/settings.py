@@ -176,6 +176,8 @@ class StorageSettings(_Section):
 
     url: SecretStr | None = None
     """SQLAlchemy URL; unset is the SQLite file `inferbus.db` in the data directory."""
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Rows are removed when they were received so long ago; unset keeps them for ever."""
     admin_host: str = "127.0.0.1"
     """Address of `/livez`, `/readyz` and `/metrics`."""
     admin_port: Port = 8082

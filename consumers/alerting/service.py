@@ -13,7 +13,6 @@ from bus.runtime.settings import Settings
 from bus.worker import Handled, Worker, WorkerPart, telling
 from consumers.alerting.delivery import Delivery
 from consumers.alerting.handler import AlertingHandler
-from consumers.alerting.loop import Loop, Step
 from consumers.alerting.notifiers.base import Notifier
 from consumers.alerting.notifiers.configured import configured_notifiers, webhook_notifier
 from consumers.alerting.outbox import Outbox
@@ -21,6 +20,7 @@ from consumers.alerting.rules import BUILT_IN
 from consumers.alerting.store import AlertStore
 from consumers.database import check, open_engine
 from consumers.gate import SchemaGate
+from consumers.loop import Loop, Step
 from schemas.alert import AlertState
 from schemas.topics import TopicNames
 

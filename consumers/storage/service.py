@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
 
 import structlog
 from sqlalchemy import Engine
 
 from bus.blobs import open_blobs
 from bus.protocols import Bus
-from bus.runtime.health import Health
+from bus.runtime.health import Check, Health
 from bus.runtime.settings import Settings
 from bus.worker import Handled, Worker, WorkerPart, telling
 from consumers.database import check, open_engine
 from consumers.gate import CHECK_EVERY_S, SchemaGate
+from consumers.loop import Loop
 from consumers.storage.handler import CONSUMER, StorageHandler
+from consumers.storage.pruning import PRUNE_EVERY_S, Pruner
 from consumers.storage.sinks.sql import SqlSink
 from schemas.topics import TopicNames
 
@@ -47,6 +51,7 @@ class StorageService:
         self._engine: Engine | None = None
         self._gate = SchemaGate(lambda: check(settings.database_url))
         self._waiting: asyncio.Task[None] | None = None
+        self._pruning: Loop | None = None
         self.worker: WorkerPart | None = None
 
     async def start(self) -> None:
@@ -67,6 +72,7 @@ class StorageService:
         if problem is not None:
             log.warning("database_not_ready", reason=problem)
             self._waiting = asyncio.create_task(self._wait_for_tables())
+        self._pruning = self._start_pruning(self._engine)
         self.worker = WorkerPart(worker, self._fail)
         await self.worker.start()
 
@@ -76,6 +82,9 @@ class StorageService:
             self._waiting.cancel()
         if self.worker is not None:
             await self.worker.stop()
+        if self._pruning is not None:
+            self._pruning.ask_to_stop()
+            await asyncio.to_thread(self._pruning.join)
         if self._engine is not None:
             self._engine.dispose()
 
@@ -85,6 +94,24 @@ class StorageService:
         while await asyncio.to_thread(self._gate.problem) is not None:  # noqa: ASYNC110 - see above
             await asyncio.sleep(CHECK_EVERY_S)
         log.info("database_ready")
+        if self._pruning is not None:
+            self._pruning.wake()
+
+    def _start_pruning(self, engine: Engine) -> Loop | None:
+        days = self._settings.storage.retention_days
+        if days is None:
+            return None
+        pruner = Pruner(engine, timedelta(days=days))
+
+        def prune(stop: Event) -> None:
+            if self._gate.problem() is None:
+                pruner.prune(stop)
+
+        pruning = Loop("storage_retention", prune, PRUNE_EVERY_S)
+        # Old rows do no harm: nobody is to be sent away because they are still there.
+        self._health.register(pruning.name, lambda: Check(pruning.state().reason, is_degraded=True))
+        pruning.start()
+        return pruning
 
     def _make_worker(self, handler: StorageHandler, topics: TopicNames) -> Worker:
         return Worker(

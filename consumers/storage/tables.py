@@ -63,6 +63,7 @@ CONFLICTS = Table(
     Column("topic", PlainText, nullable=False),
     Column("partition_no", Integer, nullable=False),
     Column("offset_no", BigInteger, nullable=False),
+    Index("conflicts_by_time", "received_at", "event_id"),
 )
 """Other content that came under the id of a stored event."""
 
@@ -118,6 +119,21 @@ Records a consumer parked. `topic`, `partition_no`, `offset_no` say where the re
 
 `dl_key` is `<event id>#<value sha256>`, or the value's SHA-256 alone for a record without an
 event id. `headers` is a list of [name, value in base64], in order.
+"""
+
+SEEN = Table(
+    "seen",
+    metadata,
+    Column("book", PlainText, primary_key=True),
+    Column("key", PlainText, primary_key=True),
+    Column("sha256", PlainText, nullable=False),
+    Column("pruned_before", Moment, nullable=False),
+)
+"""
+What stays of a row that retention has removed, so that no second reading brings it back.
+
+`book` is the row's table, `key` its primary key as one text, `sha256` that of its body or
+value. All that came under the key before `pruned_before` has been dealt with.
 """
 
 views = MetaData()

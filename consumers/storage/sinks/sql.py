@@ -4,10 +4,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, exc, select
+from sqlalchemy import Connection, Engine, delete, exc, select
 
 from bus.errors import Poison, Transient
 from consumers.storage.content import is_same_content
+from consumers.storage.seen import (
+    CONFLICT_BOOK,
+    EVENT_BOOK,
+    PARKED_BOOK,
+    QUARANTINE_BOOK,
+    Seen,
+    seen_under,
+    take_back,
+)
 from consumers.storage.sinks.base import Arrived, Batch, Written
 from consumers.storage.sinks.mapping import (
     Values,
@@ -46,8 +55,12 @@ class SqlSink:
 
 def _write(connection: Connection, batch: Batch, now: datetime) -> Written:
     written = _write_events(connection, batch.events, now)
-    insert_new(connection, QUARANTINE, [quarantine_values(a, now) for a in batch.quarantined])
-    insert_dead_letters(connection, [dead_letter_values(d, now) for d in batch.dead_letters])
+    held = [quarantine_values(each, now) for each in batch.quarantined]
+    insert_new(connection, QUARANTINE, held)
+    take_back(connection, QUARANTINE_BOOK, held)
+    parked = [dead_letter_values(each, now) for each in batch.dead_letters]
+    insert_dead_letters(connection, parked)
+    take_back(connection, PARKED_BOOK, parked)
     return written
 
 
@@ -59,23 +72,49 @@ def _write_events(
     for row in rows:
         firsts.setdefault(row["event_id"], row)
     new = {key.event_id for key in insert_new(connection, EVENTS, list(firsts.values()))}
+    removed = _take_back_events(connection, [firsts[event_id] for event_id in new])
+    new -= removed.keys()
     is_new = [row["event_id"] in new and row is firsts[row["event_id"]] for row in rows]
-    repeats = [row for row, is_first in zip(rows, is_new, strict=True) if not is_first]
+    others = [row for row, is_first in zip(rows, is_new, strict=True) if not is_first]
+    repeats = [row for row in others if row["event_id"] not in removed]
+    late = [row for row in others if _is_news(row, removed.get(row["event_id"]))]
     stored = {event_id: firsts[event_id] for event_id in new}
-    conflicts = _insert_conflicts(connection, repeats, stored)
+    conflicts = _insert_conflicts(connection, _differing(connection, repeats, stored) + late)
     events = [each.content for each, is_first in zip(arrived, is_new, strict=True) if is_first]
     return Written(events, conflicts)
 
 
-def _insert_conflicts(
+def _take_back_events(connection: Connection, rows: Sequence[Values]) -> dict[str, Seen]:
+    """Delete the rows under whose ids retention has removed one; return what it left of those."""
+    seen = seen_under(connection, EVENT_BOOK.name, {row["event_id"] for row in rows})
+    if seen:
+        connection.execute(delete(EVENTS).where(EVENTS.c.event_id.in_(sorted(seen))))
+    return seen
+
+
+def _is_news(row: Values, seen: Seen | None) -> bool:
+    """Tell whether content came under the id of a removed event that nobody has seen."""
+    if seen is None:
+        return False
+    return not EVENT_BOOK.covers(seen, row["body_sha256"], row["received_at"])
+
+
+def _insert_conflicts(connection: Connection, rows: Sequence[Values]) -> int:
+    """Keep content that came under a stored id; return how many of it are new."""
+    values = {(row["event_id"], row["body_sha256"]): conflict_values(row) for row in reversed(rows)}
+    keys = insert_new(connection, CONFLICTS, list(values.values()))
+    inserted = [values[key.event_id, key.body_sha256] for key in keys]
+    return len(inserted) - len(take_back(connection, CONFLICT_BOOK, inserted))
+
+
+def _differing(
     connection: Connection, repeats: Sequence[Values], just_stored: Mapping[str, Values]
-) -> int:
-    """Keep those repeats whose content is not the stored one's; return how many are new."""
+) -> list[Values]:
+    """Return those repeats whose content is not the stored one's."""
     hashes = _stored(connection, "body_sha256", repeats, just_stored)
     others = [row for row in repeats if row["body_sha256"] != hashes[row["event_id"]]]
     bodies = _stored(connection, "body", others, just_stored)
-    differing = [row for row in others if not _is_same(row["body"], bodies[row["event_id"]])]
-    return len(insert_new(connection, CONFLICTS, [conflict_values(row) for row in differing]))
+    return [row for row in others if not _is_same(row["body"], bodies[row["event_id"]])]
 
 
 def _is_same(one: bytes | None, other: bytes | None) -> bool:

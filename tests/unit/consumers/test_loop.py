@@ -4,7 +4,7 @@ from threading import Event
 
 from structlog.testing import capture_logs
 
-from consumers.alerting.loop import Loop
+from consumers.loop import Loop
 
 
 def test_a_loop_runs_at_once_and_when_woken() -> None:

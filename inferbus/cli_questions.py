@@ -335,10 +335,21 @@ def audit(
         str,
         typer.Option("--wait", metavar="TIME", help="How long storage may take to catch up."),
     ] = "30s",
+    admin_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--admin-url",
+            metavar="URL",
+            help="A process whose deliveries to compare; may be repeated [the running one].",
+        ),
+    ] = None,
+    spool: Spools = None,
     json: Json = False,
     data_dir: DataDir = None,
 ) -> int:
     """Check the books: what Kafka holds against what is stored; differences exit 1."""
     from inferbus.commands import audit as command
 
-    return command.run(wait=wait, json=json, data_dir=data_dir)
+    return command.run(
+        wait=wait, admin_urls=admin_url or (), spools=spool or (), json=json, data_dir=data_dir
+    )

@@ -54,6 +54,7 @@ class Check:
         self._missing: list[Claim] = []
         self.records: Counter[str] = Counter()
         self.balanced = 0
+        self.pruned = 0
         self.behind = 0
         self.blobs = 0
         self.found: Counter[str] = Counter()
@@ -91,8 +92,11 @@ class Check:
             batch = late[start : start + 500]
             books = self._ledger.books(batch)
             for claim in batch:
-                if judge(claim, books) is Verdict.BALANCED:
+                verdict = judge(claim, books)
+                if verdict is Verdict.BALANCED:
                     self._count_balanced(claim, books)
+                elif verdict is Verdict.PRUNED:
+                    self.pruned += 1
                 else:
                     self.add(missing(claim))
 
@@ -111,6 +115,8 @@ class Check:
         verdict = judge(claim, books)
         if verdict is Verdict.BALANCED:
             self._count_balanced(claim, books)
+        elif verdict is Verdict.PRUNED:
+            self.pruned += 1
         elif not is_read_by_storage(claim.position, self._committed):
             self.behind += 1
         elif verdict is Verdict.MISSING:

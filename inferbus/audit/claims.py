@@ -1,6 +1,7 @@
 """What a record on Kafka says must be in the books."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from bus.deadletter import read_dead_letter, value_sha256
@@ -33,9 +34,8 @@ class Claim:
     `dl_key` a record is found among the dead letters of `parked_by`: a dead letter must
     be there, any other record may be there instead of in its own book. `header_id` is the
     event id of the record's headers: values alone do not tell deliveries by reference apart,
-    theirs are empty. `body` is an event's
-    inline body. `is_damaged` says that the bytes do not have the hash that the record itself
-    gives them.
+    theirs are empty. `body` is an event's inline body. `is_damaged` says that the bytes do not
+    have the hash that the record itself gives them. `at` is when it was received, or parked.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Claim:
     ref: PayloadRef | None = None
     body: bytes | None = field(default=None, repr=False)
     is_damaged: bool = False
+    at: datetime | None = None
 
     @property
     def dl_key(self) -> str:
@@ -79,6 +80,7 @@ def _of_delivery(kind: Kind, record: ReceivedRecord, said: InferenceEvent | Quar
         ref=said.payload_ref,
         body=said.body if kind is Kind.EVENT else None,
         is_damaged=said.body is not None and value_sha256(said.body) != said.body_sha256,
+        at=said.received_at,
     )
 
 
@@ -93,6 +95,7 @@ def _parked(record: ReceivedRecord) -> Claim:
         parked_by=dead.consumer,
         header_id=dead.event_id,
         is_damaged=value_sha256(dead.value) != dead.value_sha256,
+        at=dead.parked_at,
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from bus.records import NextOffsets, Position
 from consumers.storage.queries import Known
 from inferbus.audit.claims import Claim, Kind
+from inferbus.audit.pruned import is_pruned
 
 
 class Verdict(StrEnum):
@@ -14,6 +15,7 @@ class Verdict(StrEnum):
     BALANCED = "balanced"
     DOUBTFUL = "doubtful"
     MISSING = "missing"
+    PRUNED = "pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,15 @@ def judge(claim: Claim, books: Known) -> Verdict:
     Look one claim up.
 
     Doubtful: the event is stored with other bytes and no conflict is. That is right only
-    where both bodies have equal content.
+    where both bodies have equal content. Pruned: retention has removed its row.
     """
+    verdict = _judge_stored(claim, books)
+    if verdict is not Verdict.BALANCED and is_pruned(claim, books):
+        return Verdict.PRUNED
+    return verdict
+
+
+def _judge_stored(claim: Claim, books: Known) -> Verdict:
     if (claim.parked_by, claim.dl_key) in books.parked:
         return Verdict.BALANCED
     if claim.kind is Kind.EVENT:
@@ -45,12 +54,12 @@ def judge(claim: Claim, books: Known) -> Verdict:
 
 
 def _judge_event(claim: Claim, books: Known) -> Verdict:
+    is_conflict = (claim.event_id, claim.sha256) in books.conflicts
     stored = books.events.get(claim.event_id or "")
     if stored is None:
-        return Verdict.MISSING
-    if stored == claim.sha256 or (claim.event_id, claim.sha256) in books.conflicts:
-        return Verdict.BALANCED
-    return Verdict.DOUBTFUL
+        has_lost_its_event = is_conflict and ("events", claim.event_id) in books.seen
+        return Verdict.BALANCED if has_lost_its_event else Verdict.MISSING
+    return Verdict.BALANCED if is_conflict or stored == claim.sha256 else Verdict.DOUBTFUL
 
 
 def entry(claim: Claim, books: Known) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from bus.deadletter import value_sha256
 from consumers.storage import queries
 from consumers.storage.content import is_same_content
 from inferbus.audit.claims import Claim
+from inferbus.audit.pruned import seen_keys
 
 
 class StoredLedger:
@@ -19,7 +20,10 @@ class StoredLedger:
     def books(self, claims: Sequence[Claim]) -> queries.Known:
         """Return what is stored under the claims' ids and values."""
         ids = {claim.event_id for claim in claims if claim.event_id is not None}
-        return queries.known(self._engine, ids, {claim.value_sha256 for claim in claims})
+        values = {claim.value_sha256 for claim in claims}
+        return queries.known(
+            self._engine, ids, values, {key for c in claims for key in seen_keys(c)}
+        )
 
     def has_equal_content(self, claim: Claim) -> bool:
         """

@@ -5,20 +5,25 @@ from typing import Any
 from inferbus.audit.account import Account
 from inferbus.audit.compare import Difference
 from inferbus.audit.processes import Deliveries
+from inferbus.audit.spools import SpoolContents
 
 
-def summary(account: Account, processes: dict[str, Deliveries]) -> dict[str, Any]:
+def summary(
+    account: Account, processes: dict[str, Deliveries], spools: SpoolContents
+) -> dict[str, Any]:
     """Return everything as one JSON-ready object; the differences come last."""
     check = account.check
     return {
         "is_balanced": is_balanced(account),
         "records": dict(sorted(check.records.items())),
         "balanced": check.balanced,
+        "pruned": check.pruned,
         "behind": check.behind,
         "lag": account.lag,
         "rows": account.rows,
         "not_checkable": account.not_checkable,
         "blob_references": check.blobs,
+        "spool": spools.as_json(),
         "processes": [_process(url, counted) for url, counted in processes.items()],
         "differing": dict(sorted(check.found.items())),
         "differences": [_difference(each) for each in check.differences],
@@ -35,10 +40,13 @@ def table_rows(told: dict[str, Any]) -> list[dict[str, Any]]:
     rows: list[tuple[str, Any]] = [
         *((f"records on {topic}", n) for topic, n in told["records"].items()),
         ("records in the books", told["balanced"]),
+        ("records whose rows retention removed", told["pruned"]),
         ("records storage has not read yet", told["behind"]),
         *((f"rows in {table}", n) for table, n in told["rows"].items()),
         ("rows not checkable: not on Kafka any more", told["not_checkable"]),
         ("blob references followed", told["blob_references"]),
+        ("spool entries that wait for Kafka", told["spool"]["waiting"]),
+        ("spool entries that Kafka refused", told["spool"]["set_aside"]),
     ]
     for process in told["processes"]:
         rows += [

@@ -2,6 +2,7 @@
 
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ from bus.blobs import open_blobs
 from inferbus.audit.account import Account, Listener, Subject, take_account
 from inferbus.audit.processes import Deliveries, read_metrics, unbalanced
 from inferbus.audit.report import is_balanced, summary, table_rows, verdict
+from inferbus.audit.spools import spool_contents
 from inferbus.context import command_settings, read_up
 from inferbus.errors import ProblemError
 from inferbus.output import Column, emit, emit_json, progress, say
 from inferbus.questions import open_bus, open_storage
 from inferbus.times import parse_duration
+from inferbus.urls import local_url
 from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
@@ -23,13 +26,23 @@ _TIMEOUT_S = 5.0
 _DIFFERENCE_COLUMNS = ["what", "event_id", "topic", "partition", "offset", "detail"]
 
 
-def run(*, wait: str = "30s", json: bool = False, data_dir: Path | None = None) -> int:
+def run(
+    *,
+    wait: str = "30s",
+    admin_urls: Sequence[str] = (),
+    spools: Sequence[Path] = (),
+    json: bool = False,
+    data_dir: Path | None = None,
+) -> int:
     """Compare and report; 1 where the books differ or storage has not read everything."""
     wait_s = 0.0 if wait in ("0", "0s") else parse_duration(wait).total_seconds()
     settings = command_settings(data_dir)
+    # First: an entry goes from the spool over Kafka to the tables.
+    waiting = spool_contents([settings.spool_dir, *spools])
     account = _take_account(settings, wait_s)
-    processes = _ask_processes(settings, account)
-    told = summary(account, processes)
+    for difference in waiting.damaged:
+        account.check.add(difference)
+    told = summary(account, _ask_processes(settings, account, admin_urls), waiting)
     if json:
         emit_json(told)
     else:
@@ -58,15 +71,29 @@ def _take_account(settings: "Settings", wait_s: float) -> Account:
         return take_account(subject, wait_s, listener)
 
 
-def _ask_processes(settings: "Settings", account: Account) -> dict[str, Deliveries]:
-    """Ask the running `up` how its deliveries add up; none is running where none is named."""
+def _ask_processes(
+    settings: "Settings", account: Account, urls: Sequence[str]
+) -> dict[str, Deliveries]:
+    """Ask the processes how their deliveries add up."""
+    answers = {url: _counted(f"{url}/metrics") for url in urls} or _ask_ours(settings)
+    for url, counted in answers.items():
+        if not counted.is_balanced:
+            account.check.add(unbalanced(url, counted))
+    return answers
+
+
+def _ask_ours(settings: "Settings") -> dict[str, Deliveries]:
+    """Ask the running `up`, else the ingest that these settings describe, where one runs."""
     url = read_up(settings.data_dir).get("admin_url")
-    if not isinstance(url, str):
+    if isinstance(url, str):
+        return {url: _counted(f"{url}/metrics")}
+    at = settings.ingest
+    url = local_url(at.admin_host, at.admin_port)
+    try:
+        return {url: _counted(f"{url}/metrics")}
+    except ProblemError:
+        say(f"no ingest answers at {url}: its deliveries were not compared (--admin-url names it)")
         return {}
-    counted = _counted(f"{url}/metrics")
-    if not counted.is_balanced:
-        account.check.add(unbalanced(url, counted))
-    return {url: counted}
 
 
 def _counted(url: str) -> Deliveries:
@@ -85,4 +112,4 @@ def _scrape(url: str) -> Deliveries:
         with opener.open(url, timeout=_TIMEOUT_S) as answer:
             return read_metrics(answer.read().decode())
     except (OSError, ValueError) as error:
-        raise ProblemError(f"{url} gives no metrics: {error}; is `inferbus up` well?") from error
+        raise ProblemError(f"{url} gives no metrics: {error}; is the process well?") from error

@@ -1,7 +1,7 @@
 """The books: what is stored, for comparison with what Kafka holds."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from consumers.engines import reading
 from consumers.storage.rows import StoredDeadLetter
+from consumers.storage.seen import Seen, seen_under
 from consumers.storage.tables import CONFLICTS, DEAD_LETTERS, EVENTS, QUARANTINE
 
 # Far below the number of parameters either database takes in one statement.
@@ -30,13 +31,14 @@ class Known:
     What is stored under some ids.
 
     `events` and `quarantine`: event id -> body SHA-256. `conflicts`: (event id, body SHA-256).
-    `parked`: (consumer, dead letter key).
+    `parked`: (consumer, dead letter key). `seen`: (table, key) of rows that retention removed.
     """
 
     events: Mapping[str, str]
     conflicts: frozenset[tuple[str, str]]
     quarantine: Mapping[str, str]
     parked: frozenset[tuple[str, str]]
+    seen: Mapping[tuple[str, str], Seen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,17 @@ class Reference:
     body_ref: str
 
 
-def known(engine: Engine, event_ids: Collection[str], value_sha256s: Collection[str] = ()) -> Known:
-    """Return what is stored under these event ids, and parked under these values' hashes."""
+def known(
+    engine: Engine,
+    event_ids: Collection[str],
+    value_sha256s: Collection[str] = (),
+    seen_keys: Collection[tuple[str, str]] = (),
+) -> Known:
+    """
+    Return what is stored under these event ids, and parked under these values' hashes.
+
+    `seen_keys` are looked up among what retention has removed: (table, key).
+    """
     with reading(engine) as connection:
         return Known(
             events=dict(_pairs(connection, EVENTS, "event_id", "body_sha256", event_ids)),
@@ -59,6 +70,7 @@ def known(engine: Engine, event_ids: Collection[str], value_sha256s: Collection[
             ),
             quarantine=dict(_pairs(connection, QUARANTINE, "event_id", "body_sha256", event_ids)),
             parked=frozenset(_parked(connection, value_sha256s)),
+            seen=dict(_seen(connection, seen_keys)),
         )
 
 
@@ -102,6 +114,15 @@ def _parked(connection: Connection, value_sha256s: Collection[str]) -> Iterator[
         query = select(columns.consumer, columns.dl_key).where(columns.value_sha256.in_(page))
         for row in connection.execute(query):
             yield row[0], row[1]
+
+
+def _seen(
+    connection: Connection, keys: Collection[tuple[str, str]]
+) -> Iterator[tuple[tuple[str, str], Seen]]:
+    for book in sorted({book for book, _ in keys}):
+        for page in _pages([key for its_book, key in keys if its_book == book]):
+            for key, seen in seen_under(connection, book, page).items():
+                yield (book, key), seen
 
 
 def _pairs(

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 import msgspec
 import pytest
@@ -21,11 +22,14 @@ from bus.records import (
     quarantine_record,
 )
 from consumers.database import open_engine, upgrade
+from consumers.storage import queries
+from consumers.storage.pruning import Pruner
 from consumers.storage.sinks.base import Arrived, Batch
 from consumers.storage.sinks.sql import SqlSink
 from consumers.storage.tables import EVENTS
 from inferbus.audit.account import Account, Listener, Subject, take_account
 from inferbus.audit.report import is_balanced, summary, table_rows, verdict
+from inferbus.audit.spools import SpoolContents
 from schemas.codec import decode_event, decode_quarantined
 from schemas.event import InferenceEvent, Outcome, PayloadRef, Quarantined
 from schemas.topics import TopicNames
@@ -149,7 +153,7 @@ def test_stored_records_balance(scene: Scene) -> None:
     scene.store(records)
     scene.commit_all()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert told["is_balanced"] is True
     assert (told["balanced"], told["behind"], told["lag"], told["differing"]) == (8, 0, 0, {})
@@ -169,7 +173,7 @@ def test_a_deleted_row_is_found(scene: Scene) -> None:
     scene.store(records[:2])
     scene.commit_all()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert told["differing"] == {"missing": 1}
     assert told["differences"][0]["event_id"] == "deepinfra:R2:succeeded"
@@ -184,14 +188,14 @@ def test_a_changed_hash_is_found(scene: Scene) -> None:
     with scene.engine.begin() as connection:
         connection.execute(update(EVENTS).values(body_sha256="0" * 64))
 
-    assert summary(scene.audit(), {})["differing"] == {"differs": 1}
+    assert summary(scene.audit(), {}, SpoolContents())["differing"] == {"differs": 1}
 
 
 def test_what_storage_has_not_read_is_lag_not_loss(scene: Scene) -> None:
     """It is said apart, and the books are not called balanced."""
     scene.publish(*(event_record(event(n), NAMES) for n in range(3)))
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert (told["behind"], told["lag"], told["differing"]) == (3, 3, {})
     assert not told["is_balanced"]
@@ -208,7 +212,7 @@ def test_equal_content_in_other_bytes_balances(scene: Scene) -> None:
     )
     scene.commit_all()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert told["is_balanced"] is True
     assert (told["rows"]["events"], told["rows"]["conflicts"], told["balanced"]) == (1, 0, 2)
@@ -224,7 +228,7 @@ def test_a_conflict_is_in_the_books(scene: Scene) -> None:
     )
     scene.commit_all()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert told["is_balanced"] is True
     assert told["rows"]["conflicts"] == 1
@@ -235,7 +239,7 @@ def test_an_unreadable_record_balances_once_it_is_parked(scene: Scene) -> None:
     """Its value's hash stands for it."""
     bad = scene.publish(Record(NAMES.of("succeeded"), b"k", b"no event"))
     scene.commit_all()
-    assert summary(scene.audit(), {})["differing"] == {"missing": 1}
+    assert summary(scene.audit(), {}, SpoolContents())["differing"] == {"missing": 1}
 
     scene.store(scene.publish(parked(bad[0])))
     scene.commit_all()
@@ -251,7 +255,7 @@ def test_a_parked_record_without_value_stands_for_itself_alone(scene: Scene) -> 
     scene.store(scene.publish(parked(empty)))
     scene.commit_all()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert [found["event_id"] for found in told["differences"]] == [large.id]
 
@@ -266,7 +270,7 @@ def test_references_are_followed_from_record_and_row(
     scene.store(scene.publish(event_record(large, NAMES)))
     scene.commit_all()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert told["blob_references"] == 2
     assert told["differing"] == found
@@ -280,7 +284,7 @@ def test_rows_whose_records_are_gone_are_not_checkable(scene: Scene) -> None:
     scene.store(scene.publish(event_record(event(7), NAMES)))
     scene.commit_all()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert told["is_balanced"] is True
     assert told["not_checkable"] == 4
@@ -307,7 +311,10 @@ def test_the_table_says_every_figure(scene: Scene) -> None:
     scene.store(scene.publish(event_record(event(1), NAMES)))
     scene.commit_all()
 
-    figures = {row["what"]: row["figure"] for row in table_rows(summary(scene.audit(), {}))}
+    figures = {
+        row["what"]: row["figure"]
+        for row in table_rows(summary(scene.audit(), {}, SpoolContents()))
+    }
 
     assert figures["records on inference.succeeded"] == 1
     assert figures["records in the books"] == 1
@@ -325,7 +332,42 @@ def test_offsets_are_those_of_the_partition(scene: Scene) -> None:
     subscription.commit({one: ends[TopicPartition(one.topic, one.partition)]})
     subscription.close()
 
-    told = summary(scene.audit(), {})
+    told = summary(scene.audit(), {}, SpoolContents())
 
     assert told["differing"] == {"missing": ends[one]}
     assert told["behind"] == 30 - ends[one]
+
+
+def test_what_retention_removed_is_no_difference(scene: Scene) -> None:
+    """Its records still lie on Kafka: they are counted, and nothing is missing."""
+    records = scene.publish(
+        event_record(event(1), NAMES),
+        event_record(event(2), NAMES),
+        quarantine_record(held(), NAMES),
+    )
+    scene.store(records)
+    scene.commit_all()
+    queries.mark_replayed(scene.engine, queries.quarantined(scene.engine), AT)
+    Pruner(scene.engine, timedelta(days=1), lambda: AT + timedelta(days=2)).prune(Event())
+
+    told = summary(scene.audit(), {}, SpoolContents())
+
+    assert told["is_balanced"]
+    assert (told["pruned"], told["balanced"], told["not_checkable"]) == (3, 0, 0)
+    assert told["rows"] == dict.fromkeys(told["rows"], 0)
+
+
+def test_news_under_a_removed_id_must_be_in_the_books(scene: Scene) -> None:
+    """Other bytes that came after the removal: missing until they are kept as a conflict."""
+    scene.store(scene.publish(event_record(event(1), NAMES)))
+    Pruner(scene.engine, timedelta(days=1), lambda: AT + timedelta(days=2)).prune(Event())
+    late = msgspec.structs.replace(event(1, b'{"n":9}'), received_at=AT + timedelta(days=3))
+    news = scene.publish(event_record(late, NAMES))
+    scene.commit_all()
+
+    before = summary(scene.audit(), {}, SpoolContents())
+    scene.store(news)
+    after = summary(scene.audit(), {}, SpoolContents())
+
+    assert before["differing"] == {"missing": 1}
+    assert (after["is_balanced"], after["pruned"], after["balanced"]) == (True, 1, 1)

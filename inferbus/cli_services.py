@@ -67,11 +67,20 @@ def up(
     )
 
 
-def ingest(*, data_dir: DataDir = None) -> int:
+def ingest(
+    *,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, max=256, metavar="N", help="Processes that share the endpoint [1]."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+) -> int:
     """Run the webhook endpoint alone, configured by the environment."""
     from inferbus.commands import services as command
 
-    return command.run("ingest", data_dir=data_dir)
+    return command.run("ingest", workers=workers, data_dir=data_dir)
 
 
 def storage(*, data_dir: DataDir = None) -> int:

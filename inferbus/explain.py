@@ -18,8 +18,11 @@ def explain(error: Exception) -> tuple[str, int]:
 
 def _explain(error: Exception) -> tuple[str, int]:
     from bus.runtime.settings_names import SettingsError
+    from inferbus.workers.errors import WorkerFailedError
     from schemas.callback import CallbackError
 
+    if isinstance(error, WorkerFailedError):
+        return str(error), error.status
     if isinstance(error, SettingsError | WrongUsageError | CallbackError):
         return str(error), 2
     if type(error).__module__.partition(".")[0] in _OUR_ROOMS:

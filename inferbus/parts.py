@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from bus.protocols import Publisher
-from bus.runtime.health import Health, admin_app
+from bus.runtime.health import Health, Reports, admin_app, own_metrics
 from bus.runtime.lifecycle import Part
 from inferbus.errors import ProblemError
 from inferbus.urls import local_url
@@ -41,12 +41,19 @@ class AdminServer:
 
     name = "admin"
 
-    def __init__(self, host: str, port: int, health: Health, option: str) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        health: Reports,
+        option: str,
+        expose: Callable[[], Awaitable[bytes]] = own_metrics,
+    ) -> None:
         self.url = ""
         self._host = host
         self._port = port
         self._option = option
-        self._runner = web.AppRunner(admin_app(health), access_log=None)
+        self._runner = web.AppRunner(admin_app(health, expose), access_log=None)
 
     async def start(self) -> None:
         """Listen; port 0 takes a free one. Raises `ProblemError` where the port is taken."""

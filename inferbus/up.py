@@ -145,10 +145,15 @@ class Up:
 
     def _ingesting(self) -> Part:
         from ingest.service import IngestService
+        from ingest.spool.releases import ByAcknowledgement
 
-        releases = {} if self._settled is None else {"make_releases": self._settled.make_releases}
+        settled = self._settled
         self._ingest = IngestService(
-            self._settings, self._publisher, self._health, observe=self._view.delivery, **releases
+            self._settings,
+            self._publisher,
+            self._health,
+            observe=self._view.delivery,
+            make_releases=ByAcknowledgement if settled is None else settled.make_releases,
         )
         at = self._settings.ingest
         return Listening(self._ingest, at.host, at.port, "--port")

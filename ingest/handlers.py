@@ -93,9 +93,13 @@ class Handlers:
         entry.error = kind
         return _close(entry, refused("malformed", "the call is not valid HTTP"))
 
+    def leave(self) -> None:
+        """From now on let go of each connection with its answer."""
+        self._is_stopping = True
+
     async def drain(self) -> None:
         """Return once every delivery in flight is answered; connections are not kept alive."""
-        self._is_stopping = True
+        self.leave()
         await self._ledger.idle()
 
     async def _deliver(self, request: web.BaseRequest, path: WebhookPath) -> web.Response:

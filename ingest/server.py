@@ -15,8 +15,6 @@ from ingest.connections import ConnectionLimits, Connections, openable
 
 log = structlog.get_logger()
 
-# Connections that wait to be accepted; the kernel's own cap is usually 4096.
-BACKLOG = 4096
 _PROTOCOL: dict[str, Any] = {
     "access_log": None,  # one line per delivery is ours, without the credential
     "auto_decompress": False,  # a small body can unpack to gigabytes, on the event loop

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -22,16 +24,20 @@ from ingest.handlers import Handlers
 from ingest.keeping import KafkaKeeper, Keeper
 from ingest.ledger import Ledger
 from ingest.limits import require_limits
+from ingest.listening import BACKLOG, base_url, listen
 from ingest.load import Load
 from ingest.providers import PROVIDERS
 from ingest.report import DeliveryReport
-from ingest.server import BACKLOG, HttpServer
+from ingest.server import HttpServer
 from ingest.spool.releases import ByAcknowledgement
+from ingest.spool.share import ALONE, SpoolShare
 from ingest.spool.spooling import MakeReleases, Spooling
 from schemas.topics import TopicNames
 
 # As long as a body may take and its record be published; a process stops in 20 s.
 DRAIN_S = 12.0
+# Connections that one of several workers takes in one go: a burst is for all of them.
+_SHARED_BURST = 8
 
 
 class IngestService:
@@ -39,6 +45,7 @@ class IngestService:
     Listens for deliveries once started; `url` is its base URL with the real port.
 
     `make_releases` says when spooled entries are released, on acknowledgement unless given.
+    One of several workers gets the `sockets` they all listen on, and its `share` of the spool.
     Raises `SettingsError` where a method of authentication lacks its secret, the blob store
     cannot be used, or limits do not fit together.
     """
@@ -53,6 +60,8 @@ class IngestService:
         *,
         observe: Callable[[DeliveryReport], None] | None = None,
         make_releases: MakeReleases = ByAcknowledgement,
+        sockets: Sequence[socket.socket] = (),
+        share: SpoolShare = ALONE,
     ) -> None:
         require_limits(settings.ingest)
         self._settings = settings.ingest
@@ -62,12 +71,14 @@ class IngestService:
         if settings.spool.mode == "off":
             health.register("kafka", lambda: Check(publisher.healthy()))
         else:
-            self.spooling = Spooling(settings, publisher, blobs, health, make_releases)
+            self.spooling = Spooling(settings, publisher, blobs, health, make_releases, share)
             keeper = self.spooling.keeper
         self._handlers = _handlers(settings, keeper, blobs, observe)
         readers = static_tokens(settings.ingest)
         self._downloads = Downloads(AsyncBlobs(blobs), readers) if readers else None
+        self._sockets = sockets
         self._runner: web.ServerRunner | None = None
+        self._leaving_since: float | None = None
         self._state: str | None = "not listening yet"
         self.url = ""
         health.register("ingest", lambda: Check(self._state))
@@ -91,11 +102,13 @@ class IngestService:
         server = HttpServer(self._receive, self._handlers.malformed, limits)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
-        host = self._settings.host
-        site = web.TCPSite(self._runner, host, self._settings.port, backlog=BACKLOG)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        burst = _SHARED_BURST if self._sockets else BACKLOG
+        sockets = self._sockets or listen(self._settings.host, self._settings.port)
+        for each in sockets:
+            # asyncio accepts as many at once as it believes may wait, so it is told too little.
+            await web.SockSite(self._runner, each, backlog=burst).start()
+            each.listen(BACKLOG)
+        self.url = base_url(self._settings.host, sockets)
         self._state = None
 
     async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -103,19 +116,32 @@ class IngestService:
             return await self._downloads.receive(request)
         return await self._handlers.receive(request)
 
+    def leave(self) -> None:
+        """Be unready and let go of each connection with its answer; all else goes on."""
+        if self._leaving_since is None:
+            self._leaving_since = time.monotonic()
+        self._state = "stopping"
+        self._handlers.leave()
+
+    async def stop_accepting(self) -> None:
+        """Take no new connections; those there are go on."""
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+
     async def stop(self) -> None:
         """Stop accepting, answer what has begun to arrive, close the connections."""
-        self._state = "stopping"
+        self.leave()
         if self._runner is not None:
             await self._drain(self._runner)
         await self._close_spool()
 
     async def _drain(self, runner: web.ServerRunner) -> None:
-        for site in list(runner.sites):
-            await site.stop()
+        await self.stop_accepting()
+        left_since = self._leaving_since or time.monotonic()
         # aiohttp's own shutdown drops what still arrives of a body, so it comes last.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._answered(), DRAIN_S)
+            await asyncio.wait_for(self._answered(), left_since + DRAIN_S - time.monotonic())
         await runner.cleanup()
 
     async def _answered(self) -> None:

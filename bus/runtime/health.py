@@ -1,7 +1,8 @@
 """Health: `/livez`, `/readyz` and `/metrics` on the admin port."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
 from aiohttp import web
@@ -47,8 +48,23 @@ class Health:
         }
 
 
-def admin_app(health: Health) -> web.Application:
-    """Return the app of the admin port."""
+class Reports(Protocol):
+    """Who answers for a service's health: one process for itself, or a parent for its workers."""
+
+    def report(self) -> tuple[bool, Mapping[str, Mapping[str, object]]]:
+        """Return whether it is ready, and each check's status and reason."""
+        ...
+
+
+async def own_metrics() -> bytes:
+    """Return this process' metrics as a page."""
+    return generate_latest()
+
+
+def admin_app(
+    health: Reports, expose: Callable[[], Awaitable[bytes]] = own_metrics
+) -> web.Application:
+    """Return the app of the admin port; `expose` gives the page of metrics."""
 
     async def livez(_request: web.Request) -> web.Response:
         return _json({"status": "alive"})
@@ -59,7 +75,7 @@ def admin_app(health: Health) -> web.Application:
         return _json(body, status=200 if is_ready else 503)
 
     async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await expose(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def unnamed(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)  # it would name the versions that run here

@@ -76,6 +76,12 @@ ALERTS = Counter("inferbus_alerts", "Alerts by rule and state.", ["rule", "state
 NOTIFICATIONS = Counter(
     "inferbus_notifications", "Notifications by notifier and result.", ["notifier", "result"]
 )
+WORKERS = Gauge("inferbus_workers", "Workers that serve; 0 where the process has none.")
+WORKERS_ENDED = Counter(
+    "inferbus_workers_ended",
+    "Workers that ended and were replaced, by `exit` or the signal that ended them.",
+    ["by"],
+)
 BUILD = Info("inferbus_build", "The running version.")
 BUILD.info({"version": version("inferbus")})
 

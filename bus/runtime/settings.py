@@ -102,6 +102,8 @@ class IngestSettings(_Section):
     """Address of `/livez`, `/readyz` and `/metrics`."""
     admin_port: Port = 8081
     """Port of `/livez`, `/readyz` and `/metrics`."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that share the endpoint, under one parent where there are several."""
     public_url: str | None = None
     """How providers reach the endpoint; printed and minted URLs start with it."""
     # 64 MiB: four 2048x2048 images as base64, the largest body a provider is known to send.
@@ -120,9 +122,12 @@ class IngestSettings(_Section):
     max_connections: Annotated[int, Field(ge=1)] = 4096
     """Open connections; one too many closes the one that has said nothing for longest."""
     max_inflight: Annotated[int, Field(ge=1)] = 4096
-    """More deliveries at once are refused with 503."""
+    """More deliveries at once are refused with 503; each worker counts its own."""
     max_inflight_bytes: Annotated[int, Field(ge=1024)] = 268_435_456
-    """More body bytes at once are refused with 503."""
+    """More body bytes at once are refused with 503; each worker counts its own."""
+    # Load balancers look every second or two, and stop has 20 s in all.
+    drain_grace_s: Annotated[float, Field(ge=0, le=5)] = 2.0
+    """At a stop: unready, yet serving for so long, so that load balancers notice. Not in `up`."""
     trusted_proxies: Annotated[str | None, AfterValidator(proxy_list)] = None
     """Comma list of proxies' addresses or networks whose `X-Forwarded-For` is believed."""
     allowed_ips: Annotated[str | None, AfterValidator(address_list)] = None
@@ -157,7 +162,7 @@ class SpoolSettings(_Section):
     """Folder; unset is `spool` in the data directory. It must outlive the process."""
     # An hour of 200 deliveries a second of 1.5 KB.
     max_bytes: Annotated[int, Field(ge=33_554_432)] = 1_073_741_824
-    """Most bytes on disk; deliveries beyond are refused with 503 unless Kafka takes them."""
+    """Most bytes on disk, of all workers together; beyond, only what Kafka takes is accepted."""
     mode: Literal["fallback", "always", "off"] = "fallback"
     """`fallback` spools what Kafka does not acknowledge in time, `always` every delivery first."""
     answer: Annotated[Literal["kafka", "spool"], AfterValidator(_needs_always)] = "kafka"

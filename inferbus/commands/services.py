@@ -1,45 +1,62 @@
 """`inferbus ingest`, `storage`, `alerting`: one service each, configured by the environment."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from bus.kafka import KafkaBus
 from bus.kafka.preflight.part import PreflightPart
 from bus.protocols import Bus
-from bus.runtime.health import Health
+from bus.runtime.health import Health, Reports, own_metrics
 from bus.runtime.lifecycle import Lifecycle, Part
 from bus.runtime.logs import configure_logs
 from bus.runtime.settings import Settings
 from inferbus.context import service_settings
 from inferbus.files import make_private_dir
+from inferbus.leaving import Leaving
 from inferbus.parts import AdminServer, Listening, PublisherPart
 
 Service = Literal["ingest", "storage", "alerting"]
 
 
-def run(service: Service, *, data_dir: Path | None = None) -> int:
-    """Run one service until SIGTERM or Ctrl-C."""
-    settings = service_settings(data_dir)
+def run(service: Service, *, workers: int | None = None, data_dir: Path | None = None) -> int:
+    """Run one service until SIGTERM or Ctrl-C; `workers` is for ingest and beats its setting."""
+    options = {} if workers is None else {"ingest": {"workers": workers}}
+    settings = service_settings(data_dir, **options)
     configure_logs(settings.log.level, settings.log.format)
     make_private_dir(settings.data_dir)
     return asyncio.run(_serve(service, settings))
 
 
 async def _serve(service: Service, settings: Settings) -> int:
-    health = Health()
     lifecycle = Lifecycle()
+    if service == "ingest" and settings.ingest.workers > 1:
+        return await lifecycle.run(_supervising_parts(settings))
+    health = Health()
     admin = admin_server(service, settings, health)
     preflight = PreflightPart(service, settings)
     return await lifecycle.run([admin, preflight, *_parts(service, settings, health, lifecycle)])
 
 
-def admin_server(service: Service, settings: Settings, health: Health) -> AdminServer:
+def admin_server(
+    service: Service,
+    settings: Settings,
+    health: Reports,
+    expose: Callable[[], Awaitable[bytes]] = own_metrics,
+) -> AdminServer:
     """Return the admin server on the service's own admin port."""
     section = getattr(settings, service)
     option = f"INFERBUS_{service.upper()}__ADMIN_PORT"
-    return AdminServer(section.admin_host, section.admin_port, health, option)
+    return AdminServer(section.admin_host, section.admin_port, health, option, expose)
+
+
+def _supervising_parts(settings: Settings) -> Sequence[Part]:
+    from inferbus.workers.supervisor import Workers
+
+    workers = Workers(settings)
+    admin = admin_server("ingest", settings, workers.roster, workers.metrics)
+    return [admin, PreflightPart("ingest", settings), _listening(workers, settings)]
 
 
 def _parts(
@@ -62,6 +79,9 @@ def _ingest_parts(settings: Settings, bus: Bus, health: Health) -> Sequence[Part
 
     publisher = bus.publisher("inferbus-ingest")
     service = IngestService(settings, publisher, health)
-    at = settings.ingest
-    listening = Listening(service, at.host, at.port, "INFERBUS_INGEST__PORT")
-    return [PublisherPart(publisher), listening]
+    leaving = Leaving(service, settings.ingest.drain_grace_s)
+    return [PublisherPart(publisher), _listening(service, settings), leaving]
+
+
+def _listening(part: Part, settings: Settings) -> Part:
+    return Listening(part, settings.ingest.host, settings.ingest.port, "INFERBUS_INGEST__PORT")

@@ -70,6 +70,12 @@ def sub_spool(spool: Path, worker: int) -> Path:
     return spool / f"{_PREFIX}{worker}"
 
 
+def worker_of(folder: Path) -> int | None:
+    """Return the number of the worker whose sub-spool this is, None where it names none."""
+    number = folder.name.removeprefix(_PREFIX)
+    return int(number) if number.isascii() and number.isdigit() else None
+
+
 def sub_spools(spool: Path) -> Sequence[Path]:
     """Return the sub-spools there are."""
     return sorted(path for path in spool.glob(f"{_PREFIX}*") if path.is_dir())

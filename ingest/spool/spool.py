@@ -1,6 +1,6 @@
 """All sub-spools of one process: its own to append to, left ones to drain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from ingest.spool.disk import Disk
 from ingest.spool.errors import SpoolError, SpoolInUseError
 from ingest.spool.frames import Entry
 from ingest.spool.journal import Journal
-from ingest.spool.lock import FolderLock, sub_spool, sub_spools
+from ingest.spool.lock import FolderLock, sub_spool, sub_spools, worker_of
 from ingest.spool.segments import SEGMENT_BYTES, Segments
+from ingest.spool.share import nothing_else
 
 log = structlog.get_logger()
 
@@ -29,17 +30,31 @@ class Spool:
     """
     The durable entries of this process. Used from one event loop.
 
-    On opening, every sub-spool that no process holds is adopted: what a worker left behind is
-    drained by another one.
+    Sub-spools that no process holds and that are no running worker's are adopted: what a
+    worker left behind is drained by another one.
     """
 
     def __init__(
-        self, folder: Path, max_bytes: int, worker: int | None = 0, disk: Disk | None = None
+        self,
+        folder: Path,
+        max_bytes: int,
+        worker: int | None = 0,
+        disk: Disk | None = None,
+        *,
+        workers: int = 1,
+        others: Callable[[int], int] = nothing_else,
     ) -> None:
-        """With `worker` None there is no spool of its own: what lies there is only drained."""
+        """
+        With `worker` None there is no spool of its own: what lies there is only drained.
+
+        `max_bytes` limits all sub-spools together: `others` is told how much is in those of
+        this process and says how much is in those of the others.
+        """
         self._folder = folder
         self._max_bytes = max_bytes
         self._worker = worker
+        self._workers = workers
+        self._others = others
         self._disk = disk
         self._locks: list[FolderLock] = []
         self._journals: list[Journal] = []
@@ -93,8 +108,9 @@ class Spool:
             return "the spool is not open"
         if (reason := self._journals[0].failing()) is not None:
             return f"the spool's disk refuses: {reason}"
-        if self.size >= self._max_bytes:
-            return f"the spool is full: it holds {self.size} of {self._max_bytes} bytes"
+        if (room_bytes := self._room_bytes()) <= 0:
+            held = self._max_bytes - room_bytes
+            return f"the spool is full: it holds {held} of {self._max_bytes} bytes"
         return None
 
     async def append(
@@ -103,9 +119,8 @@ class Spool:
         """Return once the record is on disk; raises `SpoolError`."""
         if not self._journals:
             raise SpoolError("the spool is not open")
-        room_bytes = self._max_bytes - self.size
         entry_id = await self._journals[0].append(
-            record, event_id, body_sha256, room_bytes=room_bytes, is_whole=is_whole
+            record, event_id, body_sha256, room_bytes=self._room_bytes(), is_whole=is_whole
         )
         return Ref(entry_id)
 
@@ -133,20 +148,41 @@ class Spool:
         """Write what was handed over, let go of the locks."""
         for journal in self._journals:
             await journal.close()
+        self._room_bytes()
         for lock in self._locks:
             lock.release()
         self._locks.clear()
 
+    async def adopt(self) -> list[Ref]:
+        """
+        Take the sub-spools that nobody holds or is to hold; return what waits in them.
+
+        Those of the other running workers stay theirs, also while one of them is replaced;
+        what is left over is from a time of more workers.
+        """
+        waiting: list[Ref] = []
+        for left in sub_spools(self._folder):
+            if left not in self._folders and not self._is_anothers(left):
+                waiting += await self._adopt(left)
+        self._room_bytes()
+        return waiting
+
     async def _open(self) -> list[Ref]:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         waiting: list[Ref] = []
-        own = None if self._worker is None else sub_spool(self._folder, self._worker)
-        if own is not None:
-            waiting += await self._take(own)
-        for left in sub_spools(self._folder):
-            if left != own:
-                waiting += await self._adopt(left)
-        return waiting
+        if self._worker is not None:
+            waiting += await self._take(sub_spool(self._folder, self._worker))
+        return waiting + await self.adopt()
+
+    def _is_anothers(self, folder: Path) -> bool:
+        if self._worker is None:
+            return False
+        number = worker_of(folder)
+        return number is not None and number < self._workers and number != self._worker
+
+    def _room_bytes(self) -> int:
+        """Return how much may still be appended, and let the other workers know our size."""
+        return self._max_bytes - self.size - self._others(self.size)
 
     async def _adopt(self, folder: Path) -> list[Ref]:
         try:

@@ -5,6 +5,8 @@ import contextlib
 import time
 from collections.abc import Callable
 
+import structlog
+
 from bus.blobs import BlobStore
 from bus.protocols import Publisher
 from bus.runtime import metrics
@@ -13,11 +15,13 @@ from bus.runtime.settings import Settings
 from ingest.keeping import Keeper
 from ingest.spool.circuit import Circuit
 from ingest.spool.drainer import Drainer
+from ingest.spool.errors import SpoolError
 from ingest.spool.first_send import FirstSends
 from ingest.spool.keeper import AlwaysKeeper, FallbackKeeper, Journaling
 from ingest.spool.offload import Offload
 from ingest.spool.pace import Traffic
 from ingest.spool.releases import ByAcknowledgement, Release, Releases
+from ingest.spool.share import ALONE, SpoolShare
 from ingest.spool.spool import Spool
 from schemas.topics import TopicNames
 
@@ -25,6 +29,9 @@ from schemas.topics import TopicNames
 _RESOLVE_TIMEOUT_S = 3.0
 _SETTLE_TIMEOUT_S = 5.0
 _SETTLE_EVERY_S = 0.05
+_ADOPT_EVERY_S = 30.0
+
+log = structlog.get_logger()
 
 MakeReleases = Callable[[Release], Releases]
 
@@ -46,8 +53,16 @@ class Spooling:
         blobs: BlobStore,
         health: Health,
         make_releases: MakeReleases = ByAcknowledgement,
+        share: SpoolShare = ALONE,
     ) -> None:
-        self._spool = Spool(settings.spool_dir, settings.spool.max_bytes)
+        self._spool = Spool(
+            settings.spool_dir,
+            settings.spool.max_bytes,
+            share.worker,
+            workers=share.workers,
+            others=share.others,
+        )
+        self._adopting: asyncio.Task[None] | None = None
         deadline_s = settings.ingest.publish_deadline_s
         circuit = Circuit(publisher.healthy)
         traffic = Traffic()
@@ -71,6 +86,7 @@ class Spooling:
         """Open it and begin to drain what was left; raises `SpoolError`."""
         self.drainer.add(await self._spool.open())
         self.drainer.start()
+        self._adopting = asyncio.create_task(self._adopt())
         metrics.SPOOL_ENTRIES.set_function(lambda: self._spool.entries)
         metrics.SPOOL_BYTES.set_function(lambda: self._spool.size)
         metrics.SPOOL_OLDEST_SECONDS.set_function(self._oldest_s)
@@ -78,6 +94,9 @@ class Spooling:
     async def stop(self) -> None:
         """Let what is under way come in, then close; entries that wait stay on disk."""
         await self._sends.wait_resolved(_RESOLVE_TIMEOUT_S)
+        if self._adopting is not None:
+            self._adopting.cancel()
+            await asyncio.gather(self._adopting, return_exceptions=True)
         await self.drainer.stop()
         await self._wait_settled()
         await self._spool.close()
@@ -85,6 +104,15 @@ class Spooling:
     def publish_again(self) -> None:
         """The broker has lost what it held: publish whatever is not released."""
         self.drainer.add(self._releases.unsettled())
+
+    async def _adopt(self) -> None:
+        """Look now and then for what an ending process held when this one started."""
+        while True:
+            await asyncio.sleep(_ADOPT_EVERY_S)
+            try:
+                self.drainer.add(await self._spool.adopt())
+            except (OSError, SpoolError) as error:
+                log.warning("spool_not_adopted", reason=str(error))
 
     async def _wait_settled(self) -> None:
         with contextlib.suppress(TimeoutError):

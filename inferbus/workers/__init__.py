@@ -1,0 +1,1 @@
+"""Several processes behind one endpoint, and the parent that looks after them."""

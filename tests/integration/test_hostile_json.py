@@ -1,7 +1,9 @@
 """Hostile bodies through the endpoint, a real Kafka and both databases, all in one run."""
 
 import asyncio
+import io
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,10 +44,13 @@ Rows = dict[str, dict[str, Any]]
 
 
 @pytest.fixture
-def _lines_for_people() -> Iterator[None]:
+def log_text(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the log says to people."""
     handlers, level = logging.root.handlers[:], logging.root.level
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
     configure_logs("info", "console")
-    yield
+    yield written
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
@@ -66,9 +71,8 @@ def settings(tmp_path: Path, topic_prefix: str, postgres_url: str) -> list[Setti
     ]
 
 
-@pytest.mark.usefixtures("_lines_for_people")
 async def test_what_the_endpoint_takes_both_databases_keep(
-    settings: list[Settings], kafka_bus: KafkaBus, capfd: pytest.CaptureFixture[str]
+    settings: list[Settings], kafka_bus: KafkaBus, log_text: io.StringIO
 ) -> None:
     """
     Each body becomes the row that was answered, byte for byte, in either database alike.
@@ -94,7 +98,7 @@ async def test_what_the_endpoint_takes_both_databases_keep(
     records = _records(kafka_bus, names)
     assert len(records) == len(CORPUS)
     assert [text for record in records for text in _texts(record) if visible(text) != text] == []
-    lines = capfd.readouterr().err.split("\n")
+    lines = log_text.getvalue().split("\n")
     assert len(lines) > len(CORPUS)
     assert [line for line in lines if visible(line) != line] == []
 

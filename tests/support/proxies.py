@@ -35,7 +35,7 @@ http {{
 
 def why_missing(name: str) -> str | None:
     """Return why a proxy cannot be run here, None where it can."""
-    return None if _program(name) else f"no {name}: scripts/proxies installs Debian's"
+    return None if _program(name) else f"no {name}: scripts/packages installs Debian's"
 
 
 def _program(name: str) -> str | None:

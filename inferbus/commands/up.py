@@ -16,6 +16,8 @@ from inferbus.up_ground import refuse_taken_port
 from inferbus.up_state import UpLock
 from inferbus.up_view import HumanView, JsonView, View
 
+log = structlog.get_logger()
+
 
 def run(
     *,
@@ -36,6 +38,8 @@ def run(
     is_quiet = not json and "level" not in settings.log.model_fields_set
     view = JsonView() if json else HumanView(settings.data_dir, is_quiet=is_quiet)
     _configure_logs(settings, view, is_quiet=is_quiet)
+    if settings.ingest.workers > 1:
+        log.warning("workers_ignored", hint="`up` is one process; `inferbus ingest` has workers")
     with UpLock(settings.data_dir):
         at = settings.ingest
         refuse_taken_port(at.host, at.port, "--port")

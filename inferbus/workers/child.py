@@ -1,6 +1,7 @@
 """One worker process, as its parent holds it."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -52,13 +53,15 @@ class Child:
         )
         try:
             process = await _spawn(number, theirs.fileno(), assignment.files)
-            assignment.send(ours)
         except BaseException:
             ours.close()
             cells.close()
             raise
         finally:
             theirs.close()
+        # One that has ended by now hears nothing, and is seen to have ended.
+        with contextlib.suppress(OSError):
+            assignment.send(ours)
         return cls(process, await Channel.over(ours), cells)
 
     @property

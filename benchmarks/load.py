@@ -36,14 +36,15 @@ async def _post(port: int, path: str, source: Iterator[bytes], ends_at: float) -
     try:
         while time.perf_counter() < ends_at:
             writer.write(request(path, next(source)))
-            await _read_answer(reader)
+            await read_answer(reader)
             count += 1
     finally:
         writer.close()
     return count
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> None:
+async def read_answer(reader: asyncio.StreamReader) -> None:
+    """Read one answer; any but 200 raises."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
     body = await reader.readexactly(length)

@@ -16,6 +16,7 @@ from bus.records import Position, Record, event_record
 from consumers.storage.rows import StoredDeadLetter, StoredQuarantine
 from ingest.providers import PROVIDERS
 from ingest.providers.base import MalformedDelivery
+from ingest.redaction import redacted
 from ingest.service import new_traceparent
 from schemas.callback import Capability
 from schemas.delivery import Delivery
@@ -68,7 +69,9 @@ def understand(
     if provider is None:
         return Step(held, problem=f"no adapter for provider {held.provider}")
     try:
-        events = provider.parse(_delivery(held, held.body(blobs)))
+        delivery = _delivery(held, held.body(blobs))
+        # Its body may quote the URL it was sent to; which headers came with it nobody kept.
+        events = [redacted(event, delivery) for event in provider.parse(delivery)]
     except MalformedDelivery as finding:
         return Step(held, problem=f"still {finding.reason}: {finding.detail}")
     records = tuple(

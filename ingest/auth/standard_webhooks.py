@@ -55,7 +55,7 @@ class SignatureClaim:
         """See `Claim`. Every secret is held against every signature."""
         found = False
         for secret in self.secrets:
-            expected = _sign(secret, self.prefix, body)
+            expected = sign(secret, self.prefix, body)
             for signature in self.signatures:
                 found |= hmac.compare_digest(expected, signature)
         return ANONYMOUS if found else None
@@ -73,7 +73,8 @@ def _is_near(sent_at: str | None, now_s: float) -> bool:
     return abs(now_s - int(sent_at)) <= TOLERANCE_S
 
 
-def _sign(secret: bytes, prefix: bytes, body: bytes) -> bytes:
+def sign(secret: bytes, prefix: bytes, body: bytes) -> bytes:
+    """Return the signature, base64, of `<id>.<timestamp>.` and a body."""
     signing = hmac.new(secret, prefix, hashlib.sha256)
     signing.update(body)
     return base64.b64encode(signing.digest())

@@ -112,6 +112,21 @@ def test_an_event_without_an_id_gets_the_one_its_url_gives_it() -> None:
     assert step.events == (f"deepinfra:{content_id('eyJtIjoiYWNtZSJ9', body)}:failed",)
 
 
+def test_a_quoted_callback_url_stays_masked() -> None:
+    """A replay derives what the endpoint would have: no credential, and the body as it came."""
+    body = (
+        b'{"request_id": "R1", "inference_status": {"status": "failed"},'
+        b' "error": "no answer from https://h/webhooks/deepinfra/k1.e30.c2VjcmV0"}'
+    )
+
+    step = understand(held(body), Blobs(), NAMES, LIMIT)
+
+    event = decode_event(step.records[0].value or b"")
+    assert event.error is not None
+    assert event.error.message == "no answer from https://h/webhooks/deepinfra/***"
+    assert event.body == body
+
+
 def test_what_is_still_malformed_stays() -> None:
     """It says why, and nothing is published."""
     step = understand(held(b"not json", "not-json"), Blobs(), NAMES, LIMIT)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import orjson
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bus.runtime.masking import mask_credentials
 from bus.runtime.visible import visible, visible_json
@@ -39,6 +40,20 @@ def configure_logs(
         cache_logger_on_first_use=False,
     )
     _bridge_standard_library(shared, _LEVELS[level], as_json=as_json)
+
+
+def _tell_malformed_calls_in_a_line(record: logging.LogRecord) -> bool:
+    """
+    Tell what aiohttp's parser refuses as a stranger's fault: no error, no traceback.
+
+    Its message quotes what was sent, so it is left out too.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.args = f"malformed call: {type(error).__name__}", ()
+        record.exc_info = None
+    return True
 
 
 def _renderer(*, as_json: bool) -> list[structlog.typing.Processor]:
@@ -97,6 +112,7 @@ def _bridge_standard_library(
     logging.root.setLevel(level)
     for name in _NEVER_BELOW_INFO:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger("aiohttp.server").addFilter(_tell_malformed_calls_in_a_line)
     for name in _TELLS_AT_DEBUG_ONLY:
         is_quiet = level > logging.DEBUG
         logging.getLogger(name).setLevel(logging.CRITICAL if is_quiet else logging.WARNING)

@@ -24,8 +24,8 @@ from schemas.delivery import Delivery
 log = structlog.get_logger()
 
 RETRY_AFTER_S = 2
-_HTTP_STATUS = {"published": 200, "duplicate": 200, "spooled": 200, "quarantined": 202}
-_HTTP_REFUSED = {
+HTTP_STATUS = {"published": 200, "duplicate": 200, "spooled": 200, "quarantined": 202}
+HTTP_REFUSED = {
     "malformed": 400,
     "unauthenticated": 401,
     "not-found": 404,
@@ -40,7 +40,7 @@ _HTTP_REFUSED = {
     "overloaded": 503,
     "not-durable": 503,
 }
-_PROBES = frozenset({"GET", "HEAD"})
+PROBES = frozenset({"GET", "HEAD"})
 _FAILED = refused("internal", "the endpoint failed; try again")
 
 
@@ -76,7 +76,7 @@ class Handlers:
         path = webhook_path(request.rel_url.raw_path)
         if path is None:
             return _respond(refused("not-found", "deliveries go to /webhooks/<provider>"))
-        if request.method in _PROBES:
+        if request.method in PROBES:
             # One sender is reported to probe with HEAD and to drop the job on a 405.
             return JsonResponse({"status": "ready"}, 200)
         if request.method != "POST":
@@ -179,8 +179,8 @@ def _is_encoded(request: web.BaseRequest) -> bool:
 
 def _status_of(answer: Answer) -> int:
     if answer.status != "refused":
-        return _HTTP_STATUS[answer.status]
-    return _HTTP_REFUSED[answer.reason or "internal"]
+        return HTTP_STATUS[answer.status]
+    return HTTP_REFUSED[answer.reason or "internal"]
 
 
 def _close(entry: Entry, answer: Answer) -> web.Response:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 _ROOT = "/webhooks/"
+ROUTES = (f"{_ROOT}{{provider}}", f"{_ROOT}{{provider}}/{{credential}}")
+"""What the documentation calls them."""
 
 
 @dataclass(frozen=True, slots=True)

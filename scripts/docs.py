@@ -5,7 +5,9 @@ With --check nothing is written; the exit status says whether the pages are up t
 """
 # ruff: noqa: INP001 - a folder of scripts is no package
 
+import json
 import sys
+import tomllib
 import types
 import typing
 from collections.abc import Iterable, Iterator
@@ -22,6 +24,7 @@ from bus.runtime import metrics
 from bus.runtime.settings import KafkaSettings, Settings
 from bus.runtime.settings_names import ENV_PREFIX
 from schemas.topics import TOPICS, TopicNames
+from scripts.openapi import openapi
 
 ROOT = Path(__file__).parents[1]
 _GENERATED = "<!-- written by `python -m scripts.docs` from {source}: edit that, then run it -->"
@@ -35,6 +38,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "topics.md": topics(),
         ROOT / "docs" / "kafka.md": kafka_page(),
+        ROOT / "docs" / "openapi.json": openapi_page(),
     }
 
 
@@ -143,6 +147,12 @@ def _topic_row(suffix: str, names: TopicNames) -> tuple[str, ...]:
     read_by = ", ".join(reader for reader, read in readers.items() if name in read)
     schema = f"[{topic.schema}](../schemas/v1/{topic.schema})"
     return f"`{name}`", topic.carries, topic.key, schema, read_by or "your own consumers"
+
+
+def openapi_page() -> str:
+    """Return the HTTP surface for programs."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    return json.dumps(openapi(version), indent=2, ensure_ascii=False) + "\n"
 
 
 def kafka_page() -> str:

@@ -42,16 +42,17 @@ def configure_logs(
     _bridge_standard_library(shared, _LEVELS[level], as_json=as_json)
 
 
-def _tell_malformed_calls_in_a_line(record: logging.LogRecord) -> bool:
+def _tell_strangers_faults_in_a_line(record: logging.LogRecord) -> bool:
     """
-    Tell what aiohttp's parser refuses as a stranger's fault: no error, no traceback.
+    Tell what aiohttp's parser refuses, and who hangs up on an answer: no error, no traceback.
 
-    Its message quotes what was sent, so it is left out too.
+    The parser's message quotes what was sent, so it is left out too.
     """
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, HttpProcessingError):
+    if isinstance(error, HttpProcessingError | ConnectionError):
+        what = "malformed" if isinstance(error, HttpProcessingError) else "broken off"
         record.levelno, record.levelname = logging.WARNING, "WARNING"
-        record.msg, record.args = f"malformed call: {type(error).__name__}", ()
+        record.msg, record.args = f"call {what}: {type(error).__name__}", ()
         record.exc_info = None
     return True
 
@@ -112,7 +113,7 @@ def _bridge_standard_library(
     logging.root.setLevel(level)
     for name in _NEVER_BELOW_INFO:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    logging.getLogger("aiohttp.server").addFilter(_tell_malformed_calls_in_a_line)
+    logging.getLogger("aiohttp.server").addFilter(_tell_strangers_faults_in_a_line)
     for name in _TELLS_AT_DEBUG_ONLY:
         is_quiet = level > logging.DEBUG
         logging.getLogger(name).setLevel(logging.CRITICAL if is_quiet else logging.WARNING)

@@ -1,5 +1,7 @@
 """Paths of the endpoint, as they come."""
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,16 @@ def test_a_path_names_provider_and_credential(path: str, expected: WebhookPath |
 def test_any_path_is_ours_or_not(path: str) -> None:
     """Nothing in a path raises."""
     webhook_path("/webhooks/" + path)
+
+
+@given(provider=st.binary(min_size=1, max_size=20), credential=st.binary(min_size=1, max_size=60))
+def test_encoded_bytes_come_back(provider: bytes, credential: bytes) -> None:
+    """Slashes, dots, NUL and what is no UTF-8: two parts in, the same two out."""
+    path = webhook_path(f"/webhooks/{quote(provider, safe='')}/{quote(credential, safe='')}")
+
+    assert path is not None
+    parts = (path.provider, path.credential or "")
+    assert tuple(p.encode("utf-8", "surrogateescape") for p in parts) == (provider, credential)
 
 
 def test_the_credential_is_not_shown() -> None:

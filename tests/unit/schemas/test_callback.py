@@ -77,6 +77,28 @@ def test_any_changed_character_fails(labels: dict[str, str], data: st.DataObject
         verify(changed, "deepinfra", [NEW, OLD])
 
 
+@given(label_maps, st.data())
+def test_any_flipped_bit_fails(labels: dict[str, str], data: st.DataObject) -> None:
+    """Unused bits at the end of the base64 included: nobody may have two spellings of a URL."""
+    credential = credential_of(mint(BASE, "deepinfra", NEW, labels=labels))
+    flipped = bytearray(credential.encode())
+    flipped[data.draw(st.integers(0, len(flipped) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+
+    with pytest.raises(InvalidCredentialError):
+        verify(flipped.decode("utf-8", "surrogateescape"), "deepinfra", [NEW, OLD])
+
+
+@given(st.text(max_size=80) | st.text(max_size=40).map(f"{BASE}/webhooks/deepinfra/".__add__))
+def test_any_url_is_inspected_or_refused(url: str) -> None:
+    """What people paste may be anything: there is one error."""
+    try:
+        provider, says = inspect(url)
+    except CallbackError:
+        return
+    assert provider
+    assert says.key_id
+
+
 @given(st.text(), providers)
 def test_any_text_is_refused(credential: str, provider: str) -> None:
     """Whatever stands in the path, the answer is the same error."""

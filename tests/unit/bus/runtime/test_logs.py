@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 import structlog
+from aiohttp import ClientConnectionResetError
 from aiohttp.http_exceptions import BadHttpMessage
 
 from bus.runtime.logs import configure_logs
@@ -82,16 +83,25 @@ def test_the_clients_failed_attempts_are_told_at_debug_only(level: Any, *, is_to
     assert logging.getLogger("kafka.net.manager").isEnabledFor(logging.ERROR) is is_told
 
 
-def test_a_malformed_call_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (BadHttpMessage("hush"), "call malformed: BadHttpMessage"),
+        (ClientConnectionResetError("hush"), "call broken off: ClientConnectionResetError"),
+    ],
+)
+def test_a_strangers_fault_is_one_line(
+    capsys: pytest.CaptureFixture[str], fault: Exception, line: str
+) -> None:
     """On the admin port too: no traceback for a stranger's bytes, which are not quoted."""
     configure_logs("info", "json")
     server = logging.getLogger("aiohttp.server")
 
-    server.error("Error handling request from %s", "::1", exc_info=BadHttpMessage("hush"))
+    server.error("Error handling request from %s", "::1", exc_info=fault)
     server.error("Error handling request", exc_info=ValueError("ours"))
 
     stranger, own = map(json.loads, capsys.readouterr().err.splitlines())
-    assert (stranger["level"], stranger["event"]) == ("warning", "malformed call: BadHttpMessage")
+    assert (stranger["level"], stranger["event"]) == ("warning", line)
     assert "hush" not in str(stranger)
     assert "exception" not in stranger
     assert own["exception"]

@@ -102,6 +102,20 @@ def kafka_bus(real_kafka: str) -> KafkaBus:
 
 
 @pytest.fixture
+def direct_embedded_bus(embedded_broker: EmbeddedBroker) -> KafkaBus:
+    """A bus on the embedded broker whose publishers are direct ones."""
+    servers = embedded_broker.bootstrap_servers
+    return KafkaBus(KafkaSettings(bootstrap_servers=servers, publisher="direct"), EMBEDDED)
+
+
+@pytest.fixture
+def direct_kafka_bus(real_kafka: str) -> KafkaBus:
+    """A bus on the real Kafka whose publishers are direct ones."""
+    settings = KafkaSettings(bootstrap_servers=real_kafka, publisher="direct")
+    return KafkaBus(settings, KafkaTuning(session_timeout_s=6.0))
+
+
+@pytest.fixture
 def any_bus(request: pytest.FixtureRequest) -> KafkaBus:
     """A bus on the real Kafka where there is one, else on the embedded broker."""
     has_kafka = request.config.stash[_KAFKA].source is not None

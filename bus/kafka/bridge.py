@@ -1,8 +1,9 @@
-"""Outcomes from the client's thread into an event loop, many with one wake-up."""
+"""Between an event loop and the publisher's thread: many records, many outcomes, one wake-up."""
 
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 
 from bus.errors import PublishError
 from bus.kafka.outbox import Outcome
@@ -18,20 +19,43 @@ class LoopBridge:
         self._loop = loop
         self._lock = threading.Lock()
         self._outcomes: list[tuple[Waiter, Outcome]] = []
+        self._is_waking = False
+        self._calls_soon = False
 
     def deliver(self, waiter: Waiter, outcome: Outcome) -> None:
         """Resolve the future on its loop, soon. From any thread."""
+        self.post(waiter, outcome)
+        self.wake()
+
+    def post(self, waiter: Waiter, outcome: Outcome) -> None:
+        """Keep the outcome for the next `wake`. From any thread."""
         with self._lock:
             self._outcomes.append((waiter, outcome))
-            is_first = len(self._outcomes) == 1
-        if is_first:
-            # A loop that is closed by now has nobody who waits.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._resolve_all)
+
+    def wake(self) -> None:
+        """Resolve on the loop, soon, all that was posted. From any thread."""
+        with self._lock:
+            if not self._outcomes or self._is_waking:
+                return
+            self._is_waking = True
+        # A loop that is closed by now has nobody who waits.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._resolve_all)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Make the call once for all that this turn of the loop hands over. On the loop."""
+        if not self._calls_soon:
+            self._calls_soon = True
+            self._loop.call_soon(self._call, call)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        self._calls_soon = False
+        call()
 
     def _resolve_all(self) -> None:
         with self._lock:
             outcomes, self._outcomes = self._outcomes, []
+            self._is_waking = False
         for waiter, outcome in outcomes:
             if waiter.done():  # its caller was cancelled
                 continue

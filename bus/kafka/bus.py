@@ -4,8 +4,10 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Literal
 
+from bus.kafka import direct
 from bus.kafka.admin import KafkaAdmin
 from bus.kafka.connection import (
     KafkaTuning,
@@ -14,11 +16,13 @@ from bus.kafka.connection import (
     group_options,
     producer_options,
 )
+from bus.kafka.direct import DirectPublisher
 from bus.kafka.preflight import Diagnosis, Right, explained, first_obstacle
 from bus.kafka.producing import ClientProducer, connect_producer
 from bus.kafka.publisher import KafkaPublisher
 from bus.kafka.reader import KafkaReader
 from bus.kafka.subscription import KafkaSubscription
+from bus.protocols import Publisher
 from bus.records import TopicPartition
 from bus.runtime.settings import KafkaSettings
 
@@ -30,16 +34,27 @@ class KafkaBus:
         self._settings = settings
         self._tuning = tuning or KafkaTuning()
 
-    def publisher(self, client: str) -> KafkaPublisher:
+    def publisher(self, client: str) -> Publisher:
         """Return at once; the publisher connects in its own thread, as often as it must."""
+        diagnosis = Diagnosis(lambda: first_obstacle(self._settings))
+        if self._settings.publisher == "direct":
+            return self._direct_publisher(client, diagnosis)
         options = producer_options(self._settings, _client_id(client), self._tuning)
 
         def connect() -> ClientProducer:
             with explained(self._settings):
                 return connect_producer(options)
 
-        diagnosis = Diagnosis(lambda: first_obstacle(self._settings))
         return KafkaPublisher(connect, self._tuning.delivery_timeout_s, diagnose=diagnosis.reason)
+
+    def _direct_publisher(self, client: str, diagnosis: Diagnosis) -> Publisher:
+        options = client_options(self._settings, _client_id(client), self._tuning)
+        return DirectPublisher(
+            partial(direct.connect, options),
+            self._tuning.delivery_timeout_s,
+            self._tuning.batch_bytes,
+            diagnose=diagnosis.reason,
+        )
 
     def subscribe(self, group: str, topics: Sequence[str], client: str) -> KafkaSubscription:
         """Join a group; raises `BusUnavailableError`, also where a topic is missing."""

@@ -12,7 +12,7 @@ from bus.kafka.preflight.access import right_missing
 from bus.kafka.preflight.rights import Right
 
 # Answers that a second try of the same record would get again.
-_REFUSALS = (
+REFUSALS = (
     client.MessageSizeTooLargeError,
     client.RecordListTooLargeError,
     client.InvalidTopicError,
@@ -34,7 +34,7 @@ COMMIT_REFUSALS = (
 
 def publish_error(error: BaseException, topic: str) -> PublishError:
     """Return what a failed send means for its record."""
-    if isinstance(error, _REFUSALS):
+    if isinstance(error, REFUSALS):
         return RecordRefusedError(f"Kafka refused a record for {topic}: {reason(error)}")
     if isinstance(error, client.AuthorizationError):
         return PublishError(right_missing(Right("topic", topic, "WRITE")).message)

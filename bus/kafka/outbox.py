@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bus.errors import BusClosedError, PublishError, QueueFullError
 from bus.records import Position, Record
@@ -17,6 +17,14 @@ class Send:
     record: Record
     resolve: Callable[[Outcome], None]
     handed_over_at: float
+    size: int = field(init=False)
+    """The record's bytes, counted once: the headers make it cost a microsecond."""
+    is_answered: bool = field(default=False, init=False)
+    may_be_written: bool = field(default=False, init=False)
+    """Whether it was sent once already, with no word of how that ended."""
+
+    def __post_init__(self) -> None:
+        self.size = self.record.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +53,13 @@ class Outbox:
         self._bytes = 0
         self._is_closed = False
 
-    def put(self, send: Send) -> None:
-        """Take a send; raises `QueueFullError` or `BusClosedError`, and then has not taken it."""
-        size = send.record.size
+    def put(self, send: Send) -> bool:
+        """
+        Take a send; return whether it is the first that waits to be taken out.
+
+        Raises `QueueFullError` or `BusClosedError`, and then has not taken it.
+        """
+        size = send.size
         with self._lock:
             if self._is_closed:
                 raise BusClosedError("the publisher is closed")
@@ -59,13 +71,20 @@ class Outbox:
             self._unanswered.add(send)
             self._bytes += size
             self._waiting.append(send)
-            if len(self._waiting) == 1:
+            is_first = len(self._waiting) == 1
+            if is_first:
                 self._changed.notify()
+            return is_first
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether `take` would return something at once."""
+        return bool(self._waiting)
 
     def take(self, timeout_s: float) -> list[Send]:
         """Return all that came since the last call, waiting for the first one."""
         with self._lock:
-            if not self._waiting and not self._is_closed:
+            if timeout_s and not self._waiting and not self._is_closed:
                 self._changed.wait(timeout_s)
             taken, self._waiting = self._waiting, []
             return taken
@@ -75,8 +94,9 @@ class Outbox:
         with self._lock:
             if send not in self._unanswered:
                 return False
+            send.is_answered = True
             self._unanswered.discard(send)
-            self._bytes -= send.record.size
+            self._bytes -= send.size
             if not self._unanswered:
                 self._empty.notify_all()
             return True

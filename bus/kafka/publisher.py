@@ -1,32 +1,23 @@
 """Publishing to Kafka: one thread, fed by a bounded queue, that replaces a wedged producer."""
 
-import asyncio
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from functools import partial
 
 import structlog
 
 from bus.backoff import Backoff, BackoffPolicy
 from bus.errors import (
-    BusError,
     PublishError,
     PublishTimeoutError,
-    QueueFullError,
-    RecordRefusedError,
     TopicMissingError,
 )
-from bus.kafka.bridge import LoopBridge
+from bus.kafka.handover import Handover
 from bus.kafka.line import Line
-from bus.kafka.outbox import Outbox, OutboxLimits, Outcome, Send
+from bus.kafka.outbox import OutboxLimits, Send
 from bus.kafka.producing import Producer
 from bus.kafka.watchdog import Watchdog
-from bus.limits import MAX_PUBLISH_BYTES, refuse_oversized
-from bus.records import Position, Record
-from bus.runtime.metrics import PUBLISH_ERRORS, PUBLISH_SECONDS
 
 log = structlog.get_logger()
 
@@ -38,7 +29,7 @@ _SILENCE_S = 5.0
 _THREAD_END_S = 2.0
 
 
-class KafkaPublisher:
+class KafkaPublisher(Handover):
     """
     Publishes records from any thread; connects, and connects anew, by itself.
 
@@ -53,40 +44,19 @@ class KafkaPublisher:
         clock: Callable[[], float] = time.monotonic,
         diagnose: Callable[[], str | None] = lambda: None,
     ) -> None:
+        super().__init__(limits, clock)
         self._connect = connect
         self._diagnose = diagnose
         self._delivery_timeout_s = delivery_timeout_s
-        self._clock = clock
         self._watchdog = Watchdog(delivery_timeout_s)
-        self._outbox = Outbox(limits or OutboxLimits())
-        self._bridges: dict[asyncio.AbstractEventLoop, LoopBridge] = {}
         self._waiting: deque[Send] = deque()
         self._line: Line | None = None
         self._backoff = Backoff(BackoffPolicy(0.2, 2.0))
         self._next_try_at = 0.0
         self._missing_until: dict[str, float] = {}
-        self._problem: str | None = "connecting to Kafka"
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka-publisher", daemon=True)
         self._thread.start()
-
-    async def publish(self, record: Record) -> Position:
-        """Return the position once the record is acknowledged; see `bus.protocols`."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Position] = loop.create_future()
-        bridge = self._bridges.get(loop) or self._bridges.setdefault(loop, LoopBridge(loop))
-        self._hand_over(record, partial(bridge.deliver, waiter))
-        return await waiter
-
-    def submit(self, record: Record) -> "Future[Position]":
-        """Hand the record over; the future gets what `publish` returns or raises."""
-        future: Future[Position] = Future()
-        future.set_running_or_notify_cancel()  # a waiting caller cannot take it back
-        try:
-            self._hand_over(record, partial(_resolve, future))
-        except BusError as error:
-            future.set_exception(error)
-        return future
 
     def healthy(self) -> str | None:
         """Return None while records get through, otherwise the reason in one line."""
@@ -105,18 +75,7 @@ class KafkaPublisher:
         self._outbox.wait_empty(timeout_s)
         self._is_stopped.set()
         self._thread.join(_THREAD_END_S)
-        for send in self._outbox.unanswered():
-            self._settle(
-                send, PublishTimeoutError("the publisher was closed before Kafka answered")
-            )
-
-    def _hand_over(self, record: Record, resolve: Callable[[Outcome], None]) -> None:
-        try:
-            refuse_oversized(record, MAX_PUBLISH_BYTES)
-            self._outbox.put(Send(record, resolve, self._clock()))
-        except PublishError as error:
-            PUBLISH_ERRORS.labels(_word(error)).inc()
-            raise
+        self._settle_the_rest()
 
     def _run(self) -> None:
         while not self._is_stopped.is_set():
@@ -191,36 +150,3 @@ class KafkaPublisher:
         self._problem = f"the Kafka producer was replaced: {why}"
         for send in line.abandon(3 * self._delivery_timeout_s):
             self._settle(send, PublishTimeoutError(f"no answer from Kafka: {why}"))
-
-    def _settle(self, send: Send, outcome: Outcome) -> None:
-        """Answer for a send, once. From any of the threads."""
-        if not self._outbox.answered(send):
-            return
-        if isinstance(outcome, PublishError):
-            PUBLISH_ERRORS.labels(_word(outcome)).inc()
-            if not isinstance(outcome, RecordRefusedError):
-                self._problem = str(outcome)
-        else:
-            waited_s = self._clock() - send.handed_over_at
-            PUBLISH_SECONDS.labels(send.record.topic).observe(waited_s)
-            self._problem = None
-        send.resolve(outcome)
-
-
-_WORDS: tuple[tuple[type[PublishError], str], ...] = (
-    (RecordRefusedError, "refused"),
-    (TopicMissingError, "topic-missing"),
-    (QueueFullError, "queue-full"),
-    (PublishTimeoutError, "timeout"),
-)
-
-
-def _word(error: PublishError) -> str:
-    return next((word for kind, word in _WORDS if isinstance(error, kind)), "error")
-
-
-def _resolve(future: "Future[Position]", outcome: Outcome) -> None:
-    if isinstance(outcome, PublishError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)

@@ -74,6 +74,8 @@ class KafkaSettings(_Section):
     """Our client certificate, PEM."""
     group_prefix: str = "inferbus"
     """Consumer groups are `<prefix>-storage` and `<prefix>-alerting`."""
+    publisher: Literal["client", "direct"] = "client"
+    """Send records by kafka-python's producer, or directly on its connections at less CPU."""
 
 
 class TopicSettings(_Section):

@@ -1,4 +1,4 @@
-"""What any bus must do: in memory, on the embedded broker, on a real Kafka."""
+"""What any bus must do: in memory, on the embedded broker, on a real Kafka, by each publisher."""
 
 import asyncio
 import threading
@@ -24,10 +24,12 @@ _PARTITIONS = 3
 ON_ALL = [
     "memory_bus",
     pytest.param("embedded_bus", marks=pytest.mark.embedded),
+    pytest.param("direct_embedded_bus", marks=pytest.mark.embedded),
     pytest.param("kafka_bus", marks=pytest.mark.kafka),
+    pytest.param("direct_kafka_bus", marks=pytest.mark.kafka),
 ]
 # The embedded broker makes any topic that a client asks about, whatever the client says.
-MAKES_NO_TOPICS = [ON_ALL[0], ON_ALL[2]]
+MAKES_NO_TOPICS = [ON_ALL[0], *ON_ALL[3:]]
 # On the embedded broker a member that joins while others rebalance may be turned away for
 # as long as it tries (UNKNOWN_MEMBER_ID, its own findings): one consumer a group is safe.
 SHARES_GROUPS = MAKES_NO_TOPICS
@@ -190,16 +192,16 @@ async def test_too_large_is_refused_and_the_next_goes_through(
     assert (await publisher.publish(Record(topic, b"k", b"v"))).offset == 0
 
 
-@pytest.mark.kafka
+@pytest.mark.parametrize("bus", ON_ALL[3:], indirect=True)
 async def test_too_large_for_the_topic_is_refused_and_the_next_goes_through(
-    kafka_bus: Bus, topic_prefix: str
+    bus: Bus, topic_prefix: str
 ) -> None:
     """Kafka's own refusal, where a topic takes less than we do (nothing else enforces it)."""
-    admin = kafka_bus.admin()
+    admin = bus.admin()
     small = TopicConfig(f"{topic_prefix}.s", 1, settings={"max.message.bytes": "2000"})
     admin.create_topics([small])
     admin.close()
-    publisher = kafka_bus.publisher("contract")
+    publisher = bus.publisher("contract")
 
     with pytest.raises(RecordRefusedError):
         await publisher.publish(Record(small.name, b"k", b"x" * 5000))

@@ -1,0 +1,331 @@
+"""What goes to which broker next, and what becomes of the answers."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bus.errors import (
+    PublishError,
+    PublishTimeoutError,
+    RecordRefusedError,
+    TopicMissingError,
+)
+from bus.kafka.direct.batch import encode_batch, encode_record
+from bus.kafka.direct.lane import Batch, Lane
+from bus.kafka.direct.leaders import NOBODY, Leaders
+from bus.kafka.direct.requests import Answer, Said
+from bus.kafka.direct.topicless import Topicless
+from bus.kafka.direct.verdicts import Verdict, failure, name_of, verdict_of
+from bus.kafka.direct.wire import Wire
+from bus.kafka.outbox import Outcome, Send
+from bus.kafka.preflight.access import right_missing
+from bus.kafka.preflight.rights import Right
+from bus.partitioner import Partitioner
+from bus.records import Position, TopicPartition
+
+# What one request holds, Kafka's own default; a single larger batch goes alone.
+_REQUEST_BYTES = 1_048_576
+_CHECK_S = 0.25
+# How soon to look again while records wait for a pause to end or a connection to open.
+_SOON_S = 0.05
+_BROKEN = (TypeError, ValueError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a record may take, and how long a broker may be silent, in seconds."""
+
+    delivery_s: float
+    silence_s: float = 15.0
+
+
+class Dispatcher:
+    """
+    One request in flight per broker and one batch per partition; the rest gathers meanwhile.
+
+    Every send is settled once: by what the broker said, or at its delivery timeout. Used from
+    one thread; time is passed in.
+    """
+
+    def __init__(
+        self, settle: Callable[[Send, Outcome], None], patience: Patience, batch_bytes: int
+    ) -> None:
+        self._settle = settle
+        self._patience = patience
+        self._batch_bytes = batch_bytes
+        self._partitioner = Partitioner()
+        self._leaders = Leaders()
+        self._brokers = 0
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        # Lanes with something to send and nothing in flight; the longest not served first.
+        self._ready: dict[Lane, None] = {}
+        self._topicless = Topicless()
+        self._flights: dict[int, list[Batch]] = {}
+        self._incoming: deque[Send] = deque()
+        self._next_check_at = 0.0
+        self._heard_at = 0.0
+        self.oldest_at: float | None = None
+        """When the oldest record not answered for was handed over, as of the last look."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether every broker has a request in flight: nothing could be sent now."""
+        return 0 < self._brokers <= len(self._flights)
+
+    def idle_s(self) -> float:
+        """Return how long nothing is to be done unless something comes."""
+        return _SOON_S if self._ready and not self.is_busy else _CHECK_S
+
+    def begin_anew(self, wire: Wire, now: float) -> None:
+        """Go on by another wire; what was in flight on the old one may have been written."""
+        for node in list(self._flights):
+            self._answered(wire, Answer(node, None, "the connections were replaced"), now)
+        self._leaders, self._brokers = wire.leaders, 0
+        for topic in self._topicless.begin_anew():
+            self._ask(wire, topic)
+        self._heard_at = now
+
+    def turn(
+        self, wire: Wire, sends: Iterable[Send], answers: Iterable[Answer], now: float
+    ) -> None:
+        """Settle what was answered, place what came, send what can go."""
+        self._incoming += sends
+        if wire.leaders is not self._leaders:
+            self._told(wire, now)
+        for answer in answers:
+            self._answered(wire, answer, now)
+        while self._incoming:
+            self._take_in(wire, self._incoming.popleft())
+        if now >= self._next_check_at:
+            self._check(wire, now)
+        if self._ready and not self.is_busy:
+            self._send(wire, now)
+
+    def stuck(self, now: float) -> str | None:
+        """Return why these connections are of no more use, None while they are."""
+        if self.oldest_at is None:
+            self._heard_at = now
+        silent_s = now - self._heard_at
+        return f"no broker has answered for {silent_s:.0f} s" if self._is_stuck(silent_s) else None
+
+    def _is_stuck(self, silent_s: float) -> bool:
+        return silent_s > self._patience.silence_s
+
+    # What is where
+
+    def _told(self, wire: Wire, now: float) -> None:
+        """Take the leaders that the cluster has told."""
+        before, self._leaders = self._leaders, wire.leaders
+        self._brokers = len(self._leaders.nodes)
+        for topic in before.by_topic.keys() - self._leaders.by_topic.keys():
+            if topic not in self._topicless:
+                wire.forget(topic)
+        for send in self._topicless.told(self._leaders, now):
+            self._place(wire, send)
+        if self._topicless:
+            # An answer that was on its way when we asked makes kafka-python forget that we did.
+            wire.ask()
+
+    def _take_in(self, wire: Wire, send: Send) -> None:
+        try:
+            self._place(wire, send)
+        except BaseException as error:
+            self._settle(send, PublishError(f"not sent: {error}"))
+            raise
+
+    def _place(self, wire: Wire, send: Send) -> None:
+        topic = send.record.topic
+        partitions = self._leaders.partitions(topic)
+        if partitions is None:
+            self._wait_for_topic(wire, send)
+            return
+        number = self._partitioner.choose(send.record.key, partitions)
+        lane = self._lanes.get((topic, number))
+        if lane is None:
+            lane = Lane(TopicPartition(topic, number), self._batch_bytes)
+            self._lanes[topic, number] = lane
+        lane.waiting.append(send)
+        if lane.in_flight is None:
+            self._ready[lane] = None
+
+    def _wait_for_topic(self, wire: Wire, send: Send) -> None:
+        topic = send.record.topic
+        if topic in self._leaders.denied:
+            wire.forget(topic)
+            self._settle(send, PublishError(right_missing(Right("topic", topic, "WRITE")).message))
+        elif self._topicless.add(send):
+            self._ask(wire, topic)
+
+    def _ask(self, wire: Wire, topic: str) -> None:
+        try:
+            wire.ask(topic)
+        except RecordRefusedError as error:  # no name for a topic
+            for send in self._topicless.pop(topic):
+                self._settle(send, error)
+
+    def _displace(self, wire: Wire, lane: Lane) -> None:
+        """Place a lane's sends anew: its partition is gone."""
+        sends = list(lane.waiting)
+        lane.waiting.clear()
+        del self._ready[lane]
+        if self._topicless.add_before(lane.at.topic, sends):
+            self._ask(wire, lane.at.topic)
+
+    # What goes
+
+    def _send(self, wire: Wire, now: float) -> None:
+        loads: dict[int, list[Batch]] = {}
+        room: dict[int, int] = dict.fromkeys(self._flights, 0)
+        for lane in list(self._ready):
+            node = self._node_of(wire, lane, now)
+            if node is None:
+                continue
+            if node not in room:
+                room[node] = _REQUEST_BYTES if wire.is_ready(node) else 0
+            if room[node] > 0 and (batch := self._next_batch(lane)) is not None:
+                room[node] -= len(batch.data)
+                loads.setdefault(node, []).append(batch)
+        for node, batches in loads.items():
+            self._flights[node] = batches
+            wire.send(node, batches)
+
+    def _node_of(self, wire: Wire, lane: Lane, now: float) -> int | None:
+        """Return where a lane's next batch may go now, None where nowhere."""
+        node = self._leaders.leader(lane.at.topic, lane.at.partition)
+        if node is None:
+            self._displace(wire, lane)
+        elif now < lane.not_before:
+            return None
+        elif node == NOBODY:
+            lane.pause(now, "the partition has no leader")
+            wire.ask()
+            return None
+        return node
+
+    def _next_batch(self, lane: Lane) -> Batch | None:
+        batch = lane.take()
+        try:
+            records = [send.record for send in batch.sends]
+            batch.data = encode_batch(records, time.time_ns() // 1_000_000)
+        except _BROKEN:
+            self._refuse_broken(batch)
+            return None
+        lane.in_flight = batch
+        del self._ready[lane]
+        return batch
+
+    def _refuse_broken(self, batch: Batch) -> None:
+        """Refuse those that are no records; the others go with the next batch."""
+        sound: list[Send] = []
+        for send in batch.sends:
+            try:
+                encode_record(send.record, 0)
+            except _BROKEN as error:
+                why = f"no record for {send.record.topic}: {error}"
+                self._settle(send, RecordRefusedError(why))
+            else:
+                sound.append(send)
+        batch.lane.give_back(sound)
+        self._note(batch.lane)
+
+    # What was answered
+
+    def _answered(self, wire: Wire, answer: Answer, now: float) -> None:
+        batches = self._flights.pop(answer.node, ())
+        if answer.said is not None:
+            self._heard_at = now
+        for batch in batches:
+            lane = batch.lane
+            lane.in_flight = None
+            said = (answer.said or {}).get((lane.at.topic, lane.at.partition))
+            if said is None:
+                self._again(batch, now, answer.reason or "no word of it", is_unsure=True)
+                wire.ask()
+            else:
+                self._judge(wire, batch, said, now)
+            self._note(lane)
+
+    def _judge(self, wire: Wire, batch: Batch, said: Said, now: float) -> None:
+        verdict = verdict_of(said.code)
+        if verdict is Verdict.WRITTEN:
+            self._written(batch, said.base_offset)
+        elif verdict in (Verdict.TOO_LARGE, Verdict.AT_FAULT) and len(batch.sends) > 1:
+            self._divide(batch, is_too_large=verdict is Verdict.TOO_LARGE)
+        elif verdict in (Verdict.AGAIN, Verdict.UNSURE, Verdict.ELSEWHERE):
+            why = said.message or name_of(said.code)
+            self._again(batch, now, why, is_unsure=verdict is not Verdict.AGAIN)
+            if verdict is Verdict.ELSEWHERE:
+                wire.ask()
+        else:
+            self._fail(batch.sends, failure(said.code, said.message, batch.lane.at.topic))
+
+    def _written(self, batch: Batch, base_offset: int) -> None:
+        at = batch.lane.at
+        for offset, send in enumerate(batch.sends, base_offset):
+            self._settle(send, Position(at.topic, at.partition, offset))
+        batch.lane.succeeded()
+
+    def _again(self, batch: Batch, now: float, reason: str, *, is_unsure: bool) -> None:
+        batch.lane.give_back(batch.sends)
+        batch.lane.pause(now, reason)
+        if is_unsure:
+            batch.lane.at_most(len(batch.sends))
+            for send in batch.sends:
+                send.may_be_written = True
+
+    def _divide(self, batch: Batch, *, is_too_large: bool) -> None:
+        """Find the record at fault by halves; its neighbours go through."""
+        batch.lane.give_back(batch.sends)
+        batch.lane.at_most(len(batch.sends) // 2)
+        if is_too_large:
+            batch.lane.batches_too_large(len(batch.data))
+
+    def _fail(self, sends: Iterable[Send], error: PublishError) -> None:
+        for send in sends:
+            self._settle(send, error)
+
+    def _note(self, lane: Lane) -> None:
+        """Remember whether the lane has something to send."""
+        if lane.waiting and lane.in_flight is None:
+            self._ready[lane] = None
+        else:
+            self._ready.pop(lane, None)
+
+    # What waits too long
+
+    def _check(self, wire: Wire, now: float) -> None:
+        self._next_check_at = now + _CHECK_S
+        for topic in self._topicless.missing(now):
+            wire.forget(topic)
+            self._miss(topic, self._topicless.pop(topic))
+        oldest = [self._check_lane(lane, now) for lane in self._lanes.values()]
+        self._expire(self._topicless.sends(), now, "its topic is not known yet")
+        self._topicless.drop_answered()
+        oldest += [send.handed_over_at for send in self._topicless.sends()]
+        self.oldest_at = min((at for at in oldest if at is not None), default=None)
+
+    def _check_lane(self, lane: Lane, now: float) -> float | None:
+        """Settle what is past its time; return when the oldest that is not was handed over."""
+        if not lane.waiting and lane.in_flight is None:
+            return None
+        sends = [*(lane.in_flight.sends if lane.in_flight else ()), *lane.waiting]
+        if self._expire(sends, now, lane.reason or "no answer yet"):
+            lane.waiting = type(lane.waiting)(s for s in lane.waiting if not s.is_answered)
+            self._note(lane)
+        return min((s.handed_over_at for s in sends if not s.is_answered), default=None)
+
+    def _expire(self, sends: Iterable[Send], now: float, reason: str) -> int:
+        too_old = now - self._patience.delivery_s
+        expired = [s for s in sends if s.handed_over_at <= too_old and not s.is_answered]
+        for send in expired:
+            what = f"no acknowledgement for a record on {send.record.topic}"
+            waited = f"in {self._patience.delivery_s:.0f} s"
+            self._settle(send, PublishTimeoutError(f"{what} {waited}: {reason}"))
+        return len(expired)
+
+    def _miss(self, topic: str, sends: Iterable[Send]) -> None:
+        for send in sends:
+            why = f"Kafka does not know topic {topic}: run `inferbus topics create`"
+            kind = PublishTimeoutError if send.may_be_written else TopicMissingError
+            self._settle(send, kind(why))

@@ -1,0 +1,118 @@
+"""Where records are handed over and outcomes collected: what both publishers have in common."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import lru_cache, partial
+
+from prometheus_client import Histogram
+
+from bus.errors import (
+    BusError,
+    PublishError,
+    PublishTimeoutError,
+    QueueFullError,
+    RecordRefusedError,
+    TopicMissingError,
+)
+from bus.kafka.bridge import LoopBridge, Waiter
+from bus.kafka.outbox import Outbox, OutboxLimits, Outcome, Send
+from bus.limits import FRAME_BYTES, MAX_PUBLISH_BYTES, refuse_oversized
+from bus.records import Position, Record
+from bus.runtime.metrics import PUBLISH_ERRORS, PUBLISH_SECONDS
+
+
+class Handover:
+    """
+    Takes records from any thread into a bounded outbox, and answers for each exactly once.
+
+    A publisher is one of these with a thread that empties the outbox and settles its sends.
+    """
+
+    def __init__(self, limits: OutboxLimits | None, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._outbox = Outbox(limits or OutboxLimits())
+        self._bridges: dict[asyncio.AbstractEventLoop, LoopBridge] = {}
+        self._problem: str | None = "connecting to Kafka"
+
+    async def publish(self, record: Record) -> Position:
+        """Return the position once the record is acknowledged; see `bus.protocols`."""
+        loop = asyncio.get_running_loop()
+        waiter: Waiter = loop.create_future()
+        bridge = self._bridges.get(loop) or self._bridges.setdefault(loop, LoopBridge(loop))
+        if self._hand_over(record, self._reply(bridge, waiter)):
+            bridge.soon(self._wake)
+        return await waiter
+
+    def submit(self, record: Record) -> "Future[Position]":
+        """Hand the record over; the future gets what `publish` returns or raises."""
+        future: Future[Position] = Future()
+        future.set_running_or_notify_cancel()  # a waiting caller cannot take it back
+        try:
+            if self._hand_over(record, partial(_resolve, future)):
+                self._wake()
+        except BusError as error:
+            future.set_exception(error)
+        return future
+
+    def _wake(self) -> None:
+        """Let the thread know that something waits in an outbox that was empty."""
+
+    def _reply(self, bridge: LoopBridge, waiter: Waiter) -> Callable[[Outcome], None]:
+        """Return what brings an outcome back to a caller on a loop."""
+        return partial(bridge.deliver, waiter)
+
+    def _hand_over(self, record: Record, resolve: Callable[[Outcome], None]) -> bool:
+        """Put the record into the outbox; return whether that was empty."""
+        try:
+            send = Send(record, resolve, self._clock())
+            if send.size + FRAME_BYTES > MAX_PUBLISH_BYTES:
+                refuse_oversized(record, MAX_PUBLISH_BYTES)
+            return self._outbox.put(send)
+        except PublishError as error:
+            PUBLISH_ERRORS.labels(_word(error)).inc()
+            raise
+
+    def _settle(self, send: Send, outcome: Outcome) -> None:
+        """Answer for a send, once. From any of the threads."""
+        if not self._outbox.answered(send):
+            return
+        if isinstance(outcome, PublishError):
+            PUBLISH_ERRORS.labels(_word(outcome)).inc()
+            if not isinstance(outcome, RecordRefusedError):
+                self._problem = str(outcome)
+        else:
+            _seconds(send.record.topic).observe(self._clock() - send.handed_over_at)
+            self._problem = None
+        send.resolve(outcome)
+
+    def _settle_the_rest(self) -> None:
+        """Answer for what has no outcome at the end."""
+        for send in self._outbox.unanswered():
+            self._settle(
+                send, PublishTimeoutError("the publisher was closed before Kafka answered")
+            )
+
+
+@lru_cache(maxsize=256)
+def _seconds(topic: str) -> Histogram:
+    return PUBLISH_SECONDS.labels(topic)  # looked up once a topic: 1 µs saved a record
+
+
+_WORDS: tuple[tuple[type[PublishError], str], ...] = (
+    (RecordRefusedError, "refused"),
+    (TopicMissingError, "topic-missing"),
+    (QueueFullError, "queue-full"),
+    (PublishTimeoutError, "timeout"),
+)
+
+
+def _word(error: PublishError) -> str:
+    return next((word for kind, word in _WORDS if isinstance(error, kind)), "error")
+
+
+def _resolve(future: "Future[Position]", outcome: Outcome) -> None:
+    if isinstance(outcome, PublishError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

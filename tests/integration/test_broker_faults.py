@@ -8,8 +8,7 @@ import pytest
 
 from bus.errors import PublishTimeoutError
 from bus.kafka import KafkaBus, KafkaTuning
-from bus.kafka.publisher import KafkaPublisher
-from bus.protocols import TopicConfig
+from bus.protocols import Publisher, TopicConfig
 from bus.records import Record
 from bus.runtime.settings import KafkaSettings
 from bus.worker import Batch, Worker
@@ -40,9 +39,11 @@ def kafka() -> Iterator[KafkaCluster]:
         yield cluster
 
 
-@pytest.fixture
-def bus(kafka: KafkaCluster) -> KafkaBus:
-    bus = KafkaBus(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers), TUNING)
+@pytest.fixture(params=["client", "direct"])
+def bus(kafka: KafkaCluster, request: pytest.FixtureRequest) -> KafkaBus:
+    """A bus with each of the two publishers."""
+    settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, publisher=request.param)
+    bus = KafkaBus(settings, TUNING)
     admin = bus.admin()
     admin.create_topics([TopicConfig(TOPIC, 3)])
     admin.close()
@@ -50,14 +51,14 @@ def bus(kafka: KafkaCluster) -> KafkaBus:
 
 
 @pytest.fixture
-def publisher(bus: KafkaBus) -> Iterator[KafkaPublisher]:
+def publisher(bus: KafkaBus) -> Iterator[Publisher]:
     publisher = bus.publisher("test")
     publisher.submit(RECORD).result(_RECOVERY_S)
     yield publisher
     publisher.close(1.0)
 
 
-def wait_until_through(publisher: KafkaPublisher) -> float:
+def wait_until_through(publisher: Publisher) -> float:
     """Publish until a record is acknowledged; return how long that took."""
     started = time.monotonic()
     while time.monotonic() < started + _RECOVERY_S:
@@ -67,7 +68,7 @@ def wait_until_through(publisher: KafkaPublisher) -> float:
 
 
 def test_a_frozen_broker_costs_records_their_time_but_not_the_publisher(
-    kafka: KafkaCluster, publisher: KafkaPublisher
+    kafka: KafkaCluster, publisher: Publisher
 ) -> None:
     """Each is answered for within the delivery timeout; afterwards all goes on."""
     kafka.freeze(1)
@@ -83,7 +84,7 @@ def test_a_frozen_broker_costs_records_their_time_but_not_the_publisher(
     assert publisher.healthy() is None
 
 
-def test_a_killed_broker_is_found_again(kafka: KafkaCluster, publisher: KafkaPublisher) -> None:
+def test_a_killed_broker_is_found_again(kafka: KafkaCluster, publisher: Publisher) -> None:
     """Records of the outage fail in time, later ones go through."""
     kafka.kill(1)
     try:
@@ -112,7 +113,7 @@ def test_a_broker_that_comes_late_is_waited_for(kafka: KafkaCluster, bus: KafkaB
 
 
 def test_close_ends_in_time_though_the_broker_is_frozen(
-    kafka: KafkaCluster, publisher: KafkaPublisher
+    kafka: KafkaCluster, publisher: Publisher
 ) -> None:
     """The client's own close would raise or wait; what is open fails as unknown."""
     kafka.freeze(1)
@@ -144,7 +145,7 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 def test_a_worker_says_that_its_broker_died_and_goes_on_when_it_is_back(
-    kafka: KafkaCluster, bus: KafkaBus, publisher: KafkaPublisher, topic_prefix: str
+    kafka: KafkaCluster, bus: KafkaBus, publisher: Publisher, topic_prefix: str
 ) -> None:
     """The client's polls are silent about it; nothing is lost and no restart is needed."""
     handler = Keeping()

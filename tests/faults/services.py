@@ -18,8 +18,14 @@ _STOP_TIMEOUT_S = 25.0
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return this process' environment without our settings, and these instead."""
+    """
+    Return this process' environment without our settings, and these instead.
+
+    INFERBUS_TEST_PUBLISHER=direct lets every program publish directly.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INFERBUS_")}
+    if publisher := os.environ.get("INFERBUS_TEST_PUBLISHER"):
+        kept["INFERBUS_KAFKA__PUBLISHER"] = publisher
     return kept | {"INFERBUS_SECRETS_DIR": "/nonexistent", "NO_COLOR": "1"} | dict(settings)
 
 

@@ -130,6 +130,8 @@ class Dispatcher:
     def _take_in(self, wire: Wire, send: Send) -> None:
         try:
             self._place(wire, send)
+        except _BROKEN as error:
+            self._settle(send, RecordRefusedError(f"no record for {send.record.topic}: {error}"))
         except BaseException as error:
             self._settle(send, PublishError(f"not sent: {error}"))
             raise
@@ -262,6 +264,7 @@ class Dispatcher:
 
     def _written(self, batch: Batch, base_offset: int) -> None:
         at = batch.lane.at
+        self.oldest_at = None  # no silence any more; the next look may find another one
         for offset, send in enumerate(batch.sends, base_offset):
             self._settle(send, Position(at.topic, at.partition, offset))
         batch.lane.succeeded()

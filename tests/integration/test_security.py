@@ -159,6 +159,25 @@ def test_the_bus_works_by_password(
     round_trip(settings_of(given, monkeypatch))
 
 
+def test_the_direct_publisher_logs_in_the_same_way(
+    kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = by(ADMIN.by(Mechanism.SCRAM_SHA_512))
+    given = environment(kafka, Listener.SASL_SSL, PUBLISHER="direct", **login)
+
+    round_trip(settings_of(given, monkeypatch))
+
+
+def test_the_direct_publisher_shows_the_same_certificate(
+    kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = kafka.certificates
+    certificate = {"SSL_CERTFILE": files.client, "SSL_KEYFILE": files.client_key}
+    given = environment(kafka, Listener.MTLS, PUBLISHER="direct", **certificate)
+
+    round_trip(settings_of(given, monkeypatch))
+
+
 @pytest.mark.parametrize("listener", [Listener.SASL_PLAINTEXT, Listener.SASL_SSL])
 def test_the_bus_works_by_a_token_from_a_file(
     kafka: KafkaCluster, listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -359,10 +378,14 @@ def test_creating_without_the_right_names_it(kafka: KafkaCluster, alice: KafkaSe
         ensure_topics(admin, office.names, TopicSettings(partitions=1))
 
 
-def test_publishing_without_the_right_names_it(kafka: KafkaCluster, alice: KafkaSettings) -> None:
+@pytest.mark.parametrize("kind", ["client", "direct"])
+def test_publishing_without_the_right_names_it(
+    kafka: KafkaCluster, alice: KafkaSettings, kind: str
+) -> None:
     topic = Office(kafka, alice, has_topics=True).names.of("failed")
+    settings = alice.model_copy(update={"publisher": kind})
 
-    with closing(KafkaBus(alice).publisher("test")) as publisher:
+    with closing(KafkaBus(settings).publisher("test")) as publisher:
         with pytest.raises(PublishError, match=f"^no right to WRITE topic {topic}: "):
             publisher.submit(Record(topic, b"key", b"value")).result(15)
 
@@ -386,10 +409,11 @@ def test_consuming_without_a_right_names_it(kafka: KafkaCluster, alice: KafkaSet
     assert str(denied_group.value) == line(Right("group", group, "READ"))
 
 
+@pytest.mark.parametrize("kind", ["client", "direct"])
 def test_a_publisher_that_cannot_connect_says_why_at_once(
-    kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+    kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    wrong = by(Login("admin", SECRET))
+    wrong = {**by(Login("admin", SECRET)), "PUBLISHER": kind}
     settings = settings_of(environment(kafka, Listener.SASL_SSL, **wrong), monkeypatch)
 
     with closing(KafkaBus(settings).publisher("test")) as publisher:

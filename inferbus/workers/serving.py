@@ -23,8 +23,8 @@ from inferbus.workers.channel import Channel
 from ingest.service import IngestService
 from ingest.spool.share import Sizes, SpoolShare
 
-# The parent's own deadline is 20 s; what is not done by then it kills.
-STOP_DEADLINE_S = 18.0
+# The parent kills what has not ended 18 s after the word.
+STOP_DEADLINE_S = 17.0
 _REPORT_EVERY_S = 0.5
 
 

@@ -21,7 +21,7 @@ from ingest.spool.share import Sizes
 log = structlog.get_logger()
 
 # From the word to stop until whoever has not ended is killed; a process stops in 20 s.
-STOP_S = 19.0
+STOP_S = 18.0
 _METRICS_PATIENCE_S = 2.0
 
 

@@ -19,7 +19,7 @@ from tests.support.kafka.ports import ReservedPorts
 
 INLINE_LIMIT_BYTES = 4096
 _ONE_INGEST = ("ingest",)
-_COMMAND_TIMEOUT_S = 60
+_COMMAND_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True, slots=True)

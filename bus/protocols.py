@@ -76,6 +76,14 @@ class Subscription(Protocol):
         """Return, per assigned partition, how many records lie beyond what was handed over."""
         ...
 
+    def lost(self) -> Mapping[TopicPartition, int]:
+        """
+        Return how many records were removed before they were handed over, since the last call.
+
+        The topic's retention has overtaken the group: reading goes on at the first record left.
+        """
+        ...
+
     def close(self) -> None:
         """Leave the group."""
         ...

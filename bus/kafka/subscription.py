@@ -21,6 +21,7 @@ from bus.kafka.consuming import (
     theirs,
 )
 from bus.kafka.errors import COMMIT_REFUSALS, reason, unavailable
+from bus.kafka.losses import LossGuard
 from bus.kafka.stalls import StallGuard
 from bus.records import NextOffsets, ReceivedRecord, TopicPartition
 
@@ -58,6 +59,7 @@ class KafkaSubscription:
         self._explain = explain
         self._connect = connect
         self._guard = StallGuard(stall_check_s)
+        self._losses = LossGuard()
         self._is_paused = False
         self._next: dict[ClientPartition, int] = {}
         self._ends: dict[ClientPartition, int] = {}
@@ -125,6 +127,10 @@ class KafkaSubscription:
             for at in held
         }
 
+    def lost(self) -> dict[TopicPartition, int]:
+        """Return how many records retention removed unread, since the last call."""
+        return self._losses.take()
+
     def close(self) -> None:
         """Leave the group."""
         close_consumer(self._consumer)
@@ -146,6 +152,7 @@ class KafkaSubscription:
 
     def _note(self, polled: dict[ClientPartition, list[Any]]) -> None:
         held = self._consumer.assignment()
+        self._losses.look(self._consumer, held, polled, self._next)
         self._next = {at: offset for at, offset in self._next.items() if at in held}
         self._next |= {at: records[-1].offset + 1 for at, records in polled.items()}
         now = self._clock()

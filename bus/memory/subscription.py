@@ -47,6 +47,10 @@ class MemorySubscription:
         with self._broker.changed:
             return self._cursor.lag()
 
+    def lost(self) -> dict[TopicPartition, int]:
+        """Return nothing: no record is ever removed here."""
+        return {}
+
     def close(self) -> None:
         """Leave the group."""
         self._is_closed = True

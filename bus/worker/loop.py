@@ -19,6 +19,7 @@ from bus.runtime.health import Check
 from bus.runtime.metrics import CONSUMER_LAG, RECORDS, SETTLE_SECONDS
 from bus.worker.gate import Gate
 from bus.worker.handler import Batch, Handler
+from bus.worker.losses import Losses
 from bus.worker.verdicts import Verdicts
 
 log = structlog.get_logger()
@@ -74,6 +75,7 @@ class Worker:
         )
         self._reconnect = Backoff(self._options.reconnect)
         self._offsets = OffsetTracker()
+        self._losses = Losses(consumer)
         self._stop = threading.Event()
         self._gate = Gate()
         self._check = Check("not connected to Kafka yet")
@@ -114,8 +116,8 @@ class Worker:
         self._gate.open()
 
     def state(self) -> Check:
-        """Return whether records are handled, and if not, why."""
-        return self._check
+        """Return whether records are handled, and if not, why; or that some were lost unread."""
+        return self._check if self._check.reason is not None else self._losses.state()
 
     def _is_leaving(self) -> bool:
         return self._stop.is_set() or self._gate.is_shut
@@ -137,6 +139,7 @@ class Worker:
         self._offsets = OffsetTracker()
         while not self._is_leaving():
             batch = subscription.poll(self._options.poll_s)
+            self._losses.note(subscription.lost())
             self._reconnect.succeeded()
             if batch:
                 reach("after-poll")

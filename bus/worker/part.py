@@ -6,13 +6,18 @@ from collections.abc import Callable
 
 import structlog
 
+from bus.fuse import FuseBlownError
 from bus.worker.loop import Worker
 
 log = structlog.get_logger()
 
 
 class WorkerPart:
-    """Runs a worker in a thread for as long as the process lives; says when it dies."""
+    """
+    Runs a worker in a thread for as long as the process lives; says when it dies.
+
+    A blown fuse ends the worker and not the process: its state says why.
+    """
 
     _STOP_TIMEOUT_S = 15.0
     # A call to a broker that does not answer lasts 5 s, and leaving may take two of them.
@@ -44,6 +49,10 @@ class WorkerPart:
     def _run(self) -> None:
         try:
             self._worker.run()
+        except FuseBlownError as error:
+            # Started anew it would park as many again: it stays stopped, and unready, until
+            # somebody has looked.
+            log.error("fuse_blown", consumer=self.name, reason=str(error))  # noqa: TRY400 - no bug of ours to trace
         except Exception as error:
             log.exception("worker_died", consumer=self.name)
             self._fail(f"{self.name}: {error}")

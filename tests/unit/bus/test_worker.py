@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import Literal
 
 import pytest
+from prometheus_client import REGISTRY
 
 from bus.backoff import BackoffPolicy
 from bus.deadletter import read_dead_letter
@@ -42,6 +43,7 @@ class Journal:
         self.commit_error: BaseException | None = None
         self.subscribe_errors: list[BusUnavailableError] = []
         self.before_subscribe: Callable[[], None] = lambda: None
+        self.lost: Callable[[], Mapping[TopicPartition, int]] | None = None
         self._inner = inner
 
     def publisher(self, client: str) -> Publisher:
@@ -94,6 +96,7 @@ class _JournalSubscription:
         self.resume = inner.resume
         self.assignment = inner.assignment
         self.lag = inner.lag
+        self.lost: Callable[[], Mapping[TopicPartition, int]] = journal.lost or inner.lost
         self.close = inner.close
 
     def commit(self, next_offsets: NextOffsets) -> None:
@@ -441,6 +444,44 @@ async def test_a_part_says_when_its_worker_dies(bus: MemoryBus) -> None:
     assert await asyncio.to_thread(died.wait, 10)
     assert failures == ["storage: a bug"]
     await part.stop()
+
+
+async def test_a_blown_fuse_leaves_the_process_there_to_say_so(bus: MemoryBus) -> None:
+    """Started anew by a supervisor it would park as many again, until the topic is empty."""
+    put(bus, *(b"bad%d" % number for number in range(50)))
+    options = WorkerOptions(poll_s=0.01, fuse=FuseLimits(window=20, per_minute=1000))
+    failures: list[str] = []
+    worker = make_worker(bus, Sink(until=1), options)
+    part = WorkerPart(worker, failures.append)
+
+    await part.start()
+    async with asyncio.timeout(20):
+        while worker.state().status != "failing":  # noqa: ASYNC110 - the thread tells nobody
+            await asyncio.sleep(0.01)
+    await part.stop()
+
+    assert failures == []
+    assert worker.state().status == "failing"
+    assert "mend the consumer, then start it again" in str(worker.state().reason)
+
+
+def test_records_lost_to_retention_are_named_in_health(bus: MemoryBus) -> None:
+    """Reading goes on: it degrades, and each topic's loss is added up."""
+    put(bus, b"a")
+    journal = Journal(bus)
+    news = [{TopicPartition(TOPIC, 0): 3, TopicPartition(TOPIC, 1): 4}, {}]
+    journal.lost = lambda: news.pop(0) if news else {}
+    before = REGISTRY.get_sample_value(*_LOST) or 0.0
+    worker = make_worker(journal, Sink(until=1))
+
+    worker.run()
+
+    assert worker.state().status == "degraded"
+    assert "7 of t" in str(worker.state().reason)
+    assert REGISTRY.get_sample_value(*_LOST) == before + 7
+
+
+_LOST = ("inferbus_records_lost_total", {"consumer": "storage", "topic": TOPIC})
 
 
 async def test_a_worker_that_left_stays_outside_until_it_may_join_anew(bus: MemoryBus) -> None:

@@ -38,7 +38,10 @@ class FakeConsumer:
         self.assigned: set[ClientPartition] = {A}
         self.paused_now: set[ClientPartition] = set()
         self.ends: dict[ClientPartition, int] = {}
-        self.committed: dict[ClientPartition, Any] = {}
+        self.begins: dict[ClientPartition, int] = {}
+        self.known_offsets: dict[ClientPartition, int] = {}
+        self.asked: list[ClientPartition] = []
+        self.stored: dict[ClientPartition, Any] = {}
         self.sought: dict[ClientPartition, int] = {}
         self.timeouts_ms: list[float] = []
         self.state = MemberState.STABLE
@@ -77,7 +80,7 @@ class FakeConsumer:
     def commit(self, offsets: dict[ClientPartition, Any], timeout_ms: float) -> None:
         if self.error is not None:
             raise self.error
-        self.committed |= offsets
+        self.stored |= offsets
 
     def end_offsets(
         self, partitions: Iterable[ClientPartition], timeout_ms: float
@@ -85,6 +88,17 @@ class FakeConsumer:
         if self.error is not None:
             raise self.error
         return {at: self.ends.get(at, 0) for at in partitions}
+
+    def beginning_offsets(
+        self, partitions: Iterable[ClientPartition], timeout_ms: float
+    ) -> dict[ClientPartition, int]:
+        if self.error is not None:
+            raise self.error
+        return {at: self.begins.get(at, 0) for at in partitions}
+
+    def committed(self, partition: ClientPartition, timeout_ms: float) -> int | None:
+        self.asked.append(partition)
+        return self.known_offsets.get(partition)
 
     def highwater(self, partition: ClientPartition) -> int | None:
         return None
@@ -159,7 +173,7 @@ def test_a_commit_after_the_partitions_have_moved_is_dropped(
 
     subscription.commit({TopicPartition("t", 0): 5})
 
-    assert consumers[0].committed == {}
+    assert consumers[0].stored == {}
 
 
 def test_a_commit_without_answer_is_told(
@@ -178,7 +192,7 @@ def test_only_held_partitions_are_committed(
     """As next offsets."""
     subscription.commit({TopicPartition("t", 0): 5, TopicPartition("t", 1): 9})
 
-    assert {at: kept.offset for at, kept in consumers[0].committed.items()} == {A: 5}
+    assert {at: kept.offset for at, kept in consumers[0].stored.items()} == {A: 5}
 
 
 def test_a_stalled_client_subscribes_anew_and_is_then_rebuilt(
@@ -261,3 +275,64 @@ def test_a_broker_that_does_not_answer_is_told(
 
     with pytest.raises(BusUnavailableError):
         subscription.poll(1.0)
+
+
+def test_what_retention_removed_before_we_came_is_told_once(
+    subscription: KafkaSubscription, consumers: list[FakeConsumer]
+) -> None:
+    """The client only moves to the first record left."""
+    consumer = consumers[0]
+    consumer.assigned = {A, B}
+    consumer.begins = {A: 10, B: 5}
+    consumer.known_offsets = {A: 4, B: 5}
+    consumer.coming = [{A: [record(A, 10)]}]
+
+    subscription.poll(1.0)
+
+    assert subscription.lost() == {TopicPartition("t", 0): 6}
+    subscription.poll(1.0)
+    assert subscription.lost() == {}
+
+
+def test_a_new_group_has_lost_nothing(
+    subscription: KafkaSubscription, consumers: list[FakeConsumer]
+) -> None:
+    """It begins with what there is; where nothing was removed nobody is asked."""
+    consumers[0].assigned = {A, B}
+    consumers[0].begins = {A: 10}
+
+    subscription.poll(1.0)
+
+    assert subscription.lost() == {}
+    assert consumers[0].asked == [A]
+
+
+def test_what_retention_removed_while_we_lagged_is_told(
+    subscription: KafkaSubscription, consumers: list[FakeConsumer]
+) -> None:
+    """A gap before the first offset; a gap that a transaction leaves is none."""
+    consumer = consumers[0]
+    consumer.coming = [{A: [record(A, 0)]}, {A: [record(A, 3)]}, {A: [record(A, 20)]}]
+    subscription.poll(1.0)
+    subscription.poll(1.0)
+    assert subscription.lost() == {}
+
+    consumer.begins = {A: 20}
+    subscription.poll(1.0)
+
+    assert subscription.lost() == {TopicPartition("t", 0): 16}
+
+
+def test_a_partition_that_comes_back_is_looked_at_again(
+    subscription: KafkaSubscription, consumers: list[FakeConsumer]
+) -> None:
+    """Another member held it meanwhile and may have lagged."""
+    consumer = consumers[0]
+    subscription.poll(1.0)
+    consumer.assigned = set()
+    subscription.poll(1.0)
+    consumer.assigned, consumer.begins, consumer.known_offsets = {A}, {A: 7}, {A: 2}
+
+    subscription.poll(1.0)
+
+    assert subscription.lost() == {TopicPartition("t", 0): 5}

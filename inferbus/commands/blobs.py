@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,9 +107,11 @@ def sweep_unreferenced(
     names = TopicNames(settings.topics.prefix)
     store = open_blobs(settings.blobs_url)
     bus = KafkaBus(settings.kafka)
-    with open_storage(settings) as engine, closing(bus.admin()) as admin:
-        groups = sweep.reading_groups(settings.kafka.group_prefix, names)
-        found = _found(store, admin, groups, _mentions(settings, engine, bus, names, spools))
+    groups = sweep.reading_groups(settings.kafka.group_prefix, names)
+    with open_storage(settings) as engine, closing(bus.admin()) as admin, progress() as bar:
+        task = bar.add_task("records", total=None)
+        look = partial(bar.advance, task, 1)
+        found = _found(store, admin, groups, _mentions(settings, engine, bus, names, spools, look))
     return _carry_out(store, found, yes=yes, json=json)
 
 
@@ -125,20 +128,26 @@ def _found(
 
 
 def _mentions(
-    settings: "Settings", engine: "Engine", bus: Bus, names: TopicNames, spools: Sequence[Path]
+    settings: "Settings",
+    engine: "Engine",
+    bus: Bus,
+    names: TopicNames,
+    spools: Sequence[Path],
+    look: Callable[[], None],
 ) -> list[Callable[[], set[str]]]:
     """Return where references may lie, in the order in which they move."""
     folders = [settings.spool_dir, *spools]
     return [
         lambda: references.mentioned_in_spools(folders),
-        lambda: _mentioned_in_topics(bus, names),
+        lambda: _mentioned_in_topics(bus, names, look),
         lambda: references.mentioned_in_tables(engine),
     ]
 
 
-def _mentioned_in_topics(bus: Bus, names: TopicNames) -> set[str]:
+def _mentioned_in_topics(bus: Bus, names: TopicNames, look: Callable[[], None]) -> set[str]:
     found: set[str] = set()
     for record in _held(bus, names):
+        look()
         found |= references.mentioned(record)
     return found
 

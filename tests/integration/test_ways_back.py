@@ -220,11 +220,11 @@ def test_a_replayed_dead_letter_is_the_record_that_it_was(place: Place) -> None:
 
 @pytest.fixture(params=["directory", "s3"])
 def blobs_url(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """A store of each kind, set for the commands."""
+    """A store of each kind, set for the commands of that place."""
     if request.param == "directory":
-        url = (tmp_path / "blobs").as_uri()
+        url = (place.data_dir / "blobs").as_uri()
         monkeypatch.setenv("INFERBUS_BLOBS__URL", url)
         yield url
         return

@@ -19,7 +19,7 @@ from bus.records import Position, Record
 from ingest.spool.circuit import Circuit
 from ingest.spool.drainer import Drainer
 from ingest.spool.frames import Entry
-from ingest.spool.pace import MAX_WINDOW, Pace, Traffic
+from ingest.spool.pace import BUSY_BATCH, MAX_WINDOW, Pace, Traffic
 from ingest.spool.queue import DrainQueue
 from ingest.spool.releases import ByAcknowledgement
 from ingest.spool.spool import Ref
@@ -52,13 +52,17 @@ async def as_it_is(entry: Entry) -> Record:
 async def drain() -> AsyncIterator[Callable[..., Any]]:
     running: list[Drainer] = []
 
-    async def start(publisher: Any, count: int, prepare: Any = as_it_is) -> Any:
+    async def start(
+        publisher: Any, count: int, prepare: Any = as_it_is, traffic: Traffic | None = None
+    ) -> Any:
         spool: Any = MemorySpool()
         for number in range(1, count + 1):
             await spool.append(record(number), f"e{number}", "sha")
         circuit = Circuit(publisher.healthy)
         releases = ByAcknowledgement(spool.release)
-        drainer = Drainer(spool, publisher, circuit, releases, prepare, deadline_s=1.0)
+        drainer = Drainer(
+            spool, publisher, circuit, releases, prepare, deadline_s=1.0, traffic=traffic
+        )
         drainer.add(list(spool.entries))
         drainer.start()
         running.append(drainer)
@@ -82,6 +86,31 @@ async def test_all_are_published_and_released(drain: Callable[..., Any]) -> None
     await until(lambda: len(spool.released) == 300)
 
     assert sorted(publisher.acknowledged) == sorted(f"R{n}" for n in range(1, 301))
+
+
+async def test_beside_live_traffic_it_takes_a_few_at_a_time_and_never_none(
+    drain: Callable[..., Any],
+) -> None:
+    """Deliveries without a pause leave it its share; it leaves them the loop in between."""
+    traffic = Traffic()
+    at_once: list[int] = []
+    publisher = ScriptedPublisher({})
+
+    async def deliver_without_end() -> None:
+        sent_before = 0
+        while True:
+            traffic.deliveries += 1
+            at_once.append(len(publisher.sent) - sent_before)
+            sent_before = len(publisher.sent)
+            await asyncio.sleep(0)
+
+    live = asyncio.create_task(deliver_without_end())
+    spool = await drain(publisher, 200, traffic=traffic)
+    await until(lambda: len(spool.released) == 200)
+    live.cancel()
+
+    assert max(at_once) <= BUSY_BATCH
+    assert len([count for count in at_once if count]) >= 200 / BUSY_BATCH
 
 
 async def test_one_that_is_refused_is_set_aside_and_heads_no_queue(

@@ -2,25 +2,24 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-ARG UV_VERSION=0.13.9
-ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 WORKDIR /src
-RUN python3 -m venv /opt/inferbus \
-    && /opt/inferbus/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir \
-        --target /opt/uv "uv==${UV_VERSION}"
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python3 -m venv --without-pip /opt/inferbus
 COPY requirements.lock ./
 # --require-hashes: what runs is what was locked, byte for byte.
-RUN PYTHONPATH=/opt/uv python3 -m uv pip install --quiet --no-cache \
-        --python /opt/inferbus/bin/python --require-hashes -r requirements.lock
+RUN python3 -m pip --python /opt/inferbus/bin/python install --quiet --no-compile \
+        --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY schemas schemas
 COPY bus bus
 COPY ingest ingest
 COPY consumers consumers
 COPY inferbus inferbus
-RUN PYTHONPATH=/opt/uv python3 -m uv pip install --quiet --no-cache \
-        --python /opt/inferbus/bin/python --no-build-isolation --no-deps . \
-    && rm -rf /opt/inferbus/lib/python3*/site-packages/pip*
+# Byte code by content, not by time: the same sources give the same image.
+RUN python3 -m pip --python /opt/inferbus/bin/python install --quiet --no-compile \
+        --no-build-isolation --no-deps . \
+    && /opt/inferbus/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+        /opt/inferbus/lib
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="inferbus" \
@@ -41,6 +40,7 @@ WORKDIR /data
 VOLUME ["/data", "/data/blobs", "/data/spool"]
 EXPOSE 8080 8081 8082 8083
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=5s --timeout=4s --start-period=20s --retries=6 CMD ["inferbus", "health"]
+# Asks the service that the container runs, by its own admin port.
+HEALTHCHECK --interval=5s --timeout=10s --start-period=20s --retries=6 CMD ["inferbus", "health"]
 ENTRYPOINT ["inferbus"]
 CMD ["ingest"]

@@ -15,7 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KAFKA, POSTGRES, PYTHON = "KAFKA_IMAGE", "POSTGRES_IMAGE", "PYTHON_IMAGE"
-VARIABLES = (KAFKA, POSTGRES, PYTHON)
+PROMETHEUS, ALERTMANAGER = "PROMETHEUS_IMAGE", "ALERTMANAGER_IMAGE"
+VARIABLES = (KAFKA, POSTGRES, PYTHON, PROMETHEUS, ALERTMANAGER)
 _STAND_INS = {
     KAFKA: "inferbus-offline/kafka",
     POSTGRES: "inferbus-offline/postgres",

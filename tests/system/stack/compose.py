@@ -1,19 +1,24 @@
 """The compose stack as the host drives it: build, up, exec, kill, down."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 
+from addresses import Addresses
+
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
+SIGNING_KEY = "/data/secrets/INFERBUS_INGEST__SIGNING_KEYS"
 _PORTS = (
-    "KAFKA_PORT",
-    "INGEST_PORT",
-    "INGEST_ADMIN_PORT",
-    "STORAGE_ADMIN_PORT",
-    "ALERTING_ADMIN_PORT",
+    *("KAFKA_PORT", "KAFKA_2_PORT", "KAFKA_3_PORT", "POSTGRES_PORT"),
+    *("INGEST_PORT", "INGEST_ADMIN_PORT", "STORAGE_ADMIN_PORT", "ALERTING_ADMIN_PORT"),
+    *("PROMETHEUS_PORT", "ALERTMANAGER_PORT"),
 )
 
 
@@ -23,82 +28,156 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-class Stack:
-    """One compose project with ports and volumes of its own."""
+def docker(*arguments: str) -> str:
+    """Run `docker` and return what it printed; raises with its last words."""
+    return _run(["docker", *arguments], {**os.environ, "DOCKER_BUILDKIT": "0"}, timeout_s=600)
 
-    def __init__(self, images: Mapping[str, str]) -> None:
-        self.project = f"inferbus-test-{os.getpid()}"
-        self.ports = {name: free_port() for name in _PORTS}
-        self._environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("INFERBUS_")},
-            **{name: str(port) for name, port in self.ports.items()},
-            **images,
-            "INFERBUS_IMAGE": f"{self.project}:local",
-            "INFERBUS_TESTS_IMAGE": f"{self.project}-tests:local",
-            "DOCKER_BUILDKIT": "0",  # the plain builder needs no frontend image
+
+def _run(command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> str:
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    if done.returncode:
+        said = f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+        raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{said}")
+    return done.stdout
+
+
+class Images:
+    """The service image and that of the tests, under names of this run's own."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        name = f"inferbus-test-{os.getpid()}"
+        self.service, self.tests = f"{name}:local", f"{name}-tests:local"
+        self.variables = {
+            **given,
+            "SERVICE_IMAGE": self.service,
+            "TESTS_IMAGE": self.tests,
         }
-
-    def compose(self, *arguments: str, timeout_s: float = 300) -> str:
-        """Run `docker compose` and return what it printed; raises with its last words."""
-        command = [*_compose_command(), "--project-name", self.project, *arguments]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        if done.returncode:
-            words = f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
-            raise AssertionError(f"compose {' '.join(arguments)}: {done.returncode}\n{words}")
-        return done.stdout
-
-    def up(self) -> None:
-        """Start everything and return once each service is healthy."""
-        try:
-            self.compose("up", "--detach", "--wait", "ingest", "storage", "alerting")
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.compose('logs', '--tail', '40')}") from error
+        self._base = given.get("PYTHON_IMAGE", "python:3.11-slim-bookworm")
 
     def build(self) -> None:
-        """Build the service image and the tests' own."""
-        for service, dockerfile in (
-            ("INFERBUS_IMAGE", "Dockerfile"),
-            ("INFERBUS_TESTS_IMAGE", "tests/system/stack/Dockerfile"),
-        ):
-            base = self._environment.get("PYTHON_IMAGE", "python:3.11-slim-bookworm")
-            command = ["docker", "build", "--quiet", "--build-arg", f"PYTHON_IMAGE={base}"]
-            command += ["--tag", self._environment[service], "--file", dockerfile, "."]
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=self._environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        """Build both, at once."""
+        files = {self.service: "Dockerfile", self.tests: "tests/system/stack/Dockerfile"}
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.build_one, files, files.values()))
 
-    def inferbus(self, *arguments: str) -> str:
-        """Run the command line inside the storage container."""
-        return self.compose("exec", "--no-TTY", "storage", "inferbus", *arguments)
+    def build_one(self, name: str, dockerfile: str, *options: str) -> None:
+        """Build an image from a file of this repository."""
+        base = f"PYTHON_IMAGE={self._base}"
+        command = ["build", "--quiet", *options, "--build-arg", base]
+        docker(*command, "--tag", name, "--file", dockerfile, ".")
 
-    def down(self, *, and_forget: bool) -> None:
-        """Stop everything; `and_forget` removes the volumes too."""
-        self.compose(
-            "--profile", "*", "down", "--timeout", "20", *(["--volumes"] if and_forget else [])
-        )
-
-    def remove_images(self) -> None:
-        """Remove the two images that were built for this run."""
-        names = [self._environment["INFERBUS_IMAGE"], self._environment["INFERBUS_TESTS_IMAGE"]]
+    def remove(self) -> None:
+        """Remove both."""
+        names = [self.service, self.tests]
         subprocess.run(
             ["docker", "image", "rm", "--force", *names], capture_output=True, check=False
         )
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What of the compose file runs, and with which variables of `.env`."""
+
+    name: str
+    profiles: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    """Those to start; all of the profiles where none is named."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stack:
+    """One compose project with ports and volumes of its own."""
+
+    def __init__(self, plan: Plan, images: Images) -> None:
+        self.plan = plan
+        self.images = images
+        self.project = f"inferbus-test-{os.getpid()}-{plan.name}"
+        self.ports = {name: free_port() for name in _PORTS}
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("INFERBUS_")},
+            **{name: str(port) for name, port in self.ports.items()},
+            **images.variables,
+            **plan.variables,
+            "COMPOSE_PROFILES": ",".join(plan.profiles),
+        }
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """Where the host reaches the stack, and the key that init made."""
+        brokers = ["KAFKA_PORT"]
+        brokers += ["KAFKA_2_PORT", "KAFKA_3_PORT"] if "cluster" in self.plan.profiles else []
+        return Addresses(
+            ingest=f"http://127.0.0.1:{self.ports['INGEST_PORT']}",
+            kafka=",".join(f"127.0.0.1:{self.ports[name]}" for name in brokers),
+            signing_key=self.exec("ingest", "cat", SIGNING_KEY),
+        )
+
+    def compose(self, *arguments: str, timeout_s: float = 300) -> str:
+        """Run `docker compose` and return what it printed; raises with its last words."""
+        command = [*_compose_command(), "--project-name", self.project, *arguments]
+        return _run(command, self._environment, timeout_s)
+
+    def up(self, *services: str) -> None:
+        """Start what the plan names, or these, and return once each is healthy."""
+        try:
+            self.compose("up", "--detach", "--wait", *(services or self.plan.services))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.compose('logs', '--tail', '40')}") from error
+
+    def exec(self, service: str, *command: str) -> str:
+        """Run a command in a service's container."""
+        return self.compose("exec", "--no-TTY", service, *command)
+
+    def inferbus(self, *arguments: str) -> str:
+        """Run the command line inside the storage container."""
+        return self.exec("storage", "inferbus", *arguments)
+
+    def state(self, service: str) -> dict[str, object]:
+        """Return what the engine says about a service's container."""
+        identity = self.compose("ps", "--all", "--quiet", service).strip()
+        inspected: dict[str, object] = json.loads(docker("inspect", identity))[0]
+        return inspected
+
+    def down(self) -> None:
+        """Stop and remove every container; the volumes stay."""
+        self.compose("--profile", "*", "down", "--timeout", "25")
+
+    def forget(self) -> None:
+        """Remove every container and every volume, at once."""
+        self.compose("--profile", "*", "down", "--timeout", "0", "--volumes")
+
+
+class Stacks:
+    """One stack at a time: the machine is small."""
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+        self._running: Stack | None = None
+
+    def give(self, plan: Plan) -> Stack:
+        """Return the running stack of this plan, or end another one and start it."""
+        if self._running is None or self._running.plan != plan:
+            self.close()
+            self._running = Stack(plan, self.images)
+            self._running.up()
+        return self._running
+
+    def close(self) -> None:
+        """End the running one and remove what it wrote."""
+        if self._running is not None:
+            self._running.forget()
+            self._running = None
+
+
+@cache
 def _compose_command() -> list[str]:
     plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     if plugin.returncode == 0:

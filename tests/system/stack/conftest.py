@@ -10,31 +10,42 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from addresses import Addresses
-from compose import Stack
-
-SIGNING_KEY = "/data/secrets/INFERBUS_INGEST__SIGNING_KEYS"
+from compose import SIGNING_KEY, Images, Stack, Stacks
+from plans import EVERYTHING, PLAIN
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """The compose stack on ports and volumes of its own, removed afterwards."""
+def stacks() -> Iterator[Stacks]:
+    """Compose stacks, one at a time, on images of this run's own; all removed afterwards."""
     # Not in the container, where these tests are alone.
     from tests.support.engine import image_variables, why_no_engine
 
     reason = why_no_engine()
     if reason is not None:
         pytest.skip(f"the container stack: {reason}")
-    stack = Stack(image_variables())
+    images = Images(image_variables())
+    stacks = Stacks(images)
     try:
-        stack.build()
-        stack.up()
-        yield stack
+        images.build()
+        yield stacks
     finally:
-        stack.down(and_forget=True)
-        stack.remove_images()
+        stacks.close()
+        images.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def stack(stacks: Stacks) -> Stack:
+    """One broker, SQLite, Prometheus and Alertmanager."""
+    return stacks.give(PLAIN)
+
+
+@pytest.fixture
+def everything(stacks: Stacks) -> Stack:
+    """Three brokers, PostgreSQL and the simulator."""
+    return stacks.give(EVERYTHING)
+
+
+@pytest.fixture
 def addresses(request: pytest.FixtureRequest) -> Addresses:
     """The stack's addresses, from inside or outside the network."""
     inside = os.environ.get("INFERBUS_TEST_STACK_INGEST")
@@ -42,8 +53,4 @@ def addresses(request: pytest.FixtureRequest) -> Addresses:
         key = Path(SIGNING_KEY).read_text(encoding="utf-8")
         return Addresses(inside, os.environ["INFERBUS_TEST_STACK_KAFKA"], key)
     stack: Stack = request.getfixturevalue("stack")
-    return Addresses(
-        ingest=f"http://127.0.0.1:{stack.ports['INGEST_PORT']}",
-        kafka=f"127.0.0.1:{stack.ports['KAFKA_PORT']}",
-        signing_key=stack.compose("exec", "--no-TTY", "ingest", "cat", SIGNING_KEY),
-    )
+    return stack.addresses

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -153,6 +154,16 @@ class Stack:
     def forget(self) -> None:
         """Remove every container and every volume, at once."""
         self.compose("--profile", "*", "down", "--timeout", "0", "--volumes")
+
+
+def forget_dead_runs() -> None:
+    """Remove the stacks of test runs on this machine that were killed."""
+    listed = docker("ps", "--all", "--format", '{{.Label "com.docker.compose.project"}}')
+    for project in set(re.findall(r"^inferbus-test-\d+-\w+$", listed, flags=re.MULTILINE)):
+        if not Path(f"/proc/{project.split('-')[2]}").exists():
+            down = ["--profile", "*", "down", "--timeout", "0", "--volumes"]
+            command = [*_compose_command(), "--project-name", project, *down]
+            _run(command, os.environ, timeout_s=300)
 
 
 class Stacks:

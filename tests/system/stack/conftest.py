@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from addresses import Addresses
-from compose import SIGNING_KEY, Images, Stack, Stacks
+from compose import SIGNING_KEY, Images, Stack, Stacks, forget_dead_runs
 from plans import EVERYTHING, PLAIN
 
 
@@ -23,6 +23,7 @@ def stacks() -> Iterator[Stacks]:
     reason = why_no_engine()
     if reason is not None:
         pytest.skip(f"the container stack: {reason}")
+    forget_dead_runs()
     images = Images(image_variables())
     stacks = Stacks(images)
     try:

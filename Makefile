@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+BENCH_TOOLS := $(VENV)/bench-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up test test-stack lint types fmt bench lock clean
+.PHONY: help install install-dev up test test-stack lint types fmt bench bench-full profile lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,13 +38,20 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
-bench: $(VENV)/.dev ## short benchmarks, ratios against bare aiohttp
+bench: $(VENV)/.bench ## short benchmarks: figures beside a baseline, into docs/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-full: $(VENV)/.bench ## the long form, an hour or more
+	$(BIN)/python -m benchmarks --full $(ARGS)
+
+profile: $(VENV)/.bench ## where the time of ingress and storage goes, into docs/performance.md
+	$(BIN)/python -m benchmarks.profiles $(ARGS)
 
 lock: $(VENV)/.dev ## write both lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q tests/system/stack/requirements.in -c requirements-dev.lock -o tests/system/stack/requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q benchmarks/tools.in -o benchmarks/tools.lock
 
 clean: ## remove what the targets built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
@@ -60,4 +68,13 @@ $(VENV)/.runtime: $(BIN)/uv requirements.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@echo "installing the test tools into $(VENV) …"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# A server or a peer that cannot be had here leaves its subjects out; the others are measured.
+$(VENV)/.bench: $(VENV)/.dev benchmarks/tools.lock
+	@echo "preparing Apache Kafka, PostgreSQL and a peer for the benchmarks …"
+	@$(BIN)/python -m tests.support.kafka --install || true
+	@scripts/postgres || true
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH_TOOLS)
+	@$(BIN)/uv pip install --quiet --python $(BENCH_TOOLS)/bin/python --require-hashes -r benchmarks/tools.lock || true
 	@touch $@

@@ -22,8 +22,9 @@ from .database import connection, run
 
 _PACKAGED = Path("/usr/lib/postgresql")
 _START_TIMEOUT_S = 30.0
+_SETTINGS = {"max_connections": "40"}
 # Nothing of a test outlives it, so nothing needs to reach the disk.
-_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "40"}
+_FAST = {"fsync": "off", "full_page_writes": "off"}
 
 
 def why_no_binaries() -> str | None:
@@ -36,10 +37,14 @@ class PostgresServer:
     A server on 127.0.0.1 with an empty data folder, gone after the with block.
 
     Its user `tester` may do everything. A standby of another one follows that until `promote`.
+    A durable one syncs to disk, which tests need not wait for and benchmarks must.
     """
 
-    def __init__(self, standby_of: "PostgresServer | None" = None) -> None:
+    def __init__(
+        self, standby_of: "PostgresServer | None" = None, *, is_durable: bool = False
+    ) -> None:
         self._primary = standby_of
+        self._settings = _SETTINGS | ({} if is_durable else _FAST)
         self.folder = Path()
         self.port = 0
         self._programs = Path()
@@ -72,7 +77,9 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server, again perhaps; return when it takes connections."""
-        options = [part for name, value in _FAST.items() for part in ("-c", f"{name}={value}")]
+        options = [
+            part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")
+        ]
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -1,0 +1,123 @@
+"""A real consumer service working off a backlog."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from benchmarks.backlog import Backlog
+from benchmarks.bench import Bench
+from benchmarks.processes import cpu_s
+from benchmarks.programs import (
+    INFERBUS,
+    BenchError,
+    Program,
+    answers,
+    clean_environment,
+    metric,
+    run_to_end,
+)
+
+_PATIENCE_S = 600.0
+_LOOK_EVERY_S = 0.1
+_PROJECT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """How fast records were settled, from the first batch to the last, and for how much CPU."""
+
+    per_second: float
+    cpu_us: float
+
+
+def consume(
+    bench: Bench,
+    service: Literal["storage", "alerting"],
+    backlog: Backlog,
+    database_url: str,
+) -> Consumed:
+    """Run the service, as a new group, until it has settled the whole backlog."""
+    program, admin_url = consumer(bench, service, backlog, database_url)
+    with program:
+        return _watch(program, admin_url, service, backlog.records)
+
+
+def consumer(
+    bench: Bench, service: str, backlog: Backlog, database_url: str
+) -> tuple[Program, str]:
+    """Return the service, not started yet, and its admin URL."""
+    port = bench.port()
+    admin_url = f"http://127.0.0.1:{port}"
+    folder = bench.new_folder(service)
+    settings = {
+        **backlog.settings,
+        "INFERBUS_DATA_DIR": str(folder),
+        "INFERBUS_KAFKA__GROUP_PREFIX": f"bench-{uuid4().hex[:8]}",
+        "INFERBUS_STORAGE__URL": database_url,
+        f"INFERBUS_{service.upper()}__ADMIN_PORT": str(port),
+    }
+    program = Program(
+        service,
+        [INFERBUS, service],
+        folder,
+        environment=clean_environment(settings),
+        is_ready=answers(f"{admin_url}/livez"),
+    )
+    return program, admin_url
+
+
+def settled(admin_url: str, service: str) -> float:
+    """Return how many records the service has settled."""
+    return metric(admin_url, "inferbus_records_total", f'consumer="{service}"')
+
+
+def upgrade(bench: Bench, database_url: str) -> None:
+    """Make the tables."""
+    environment = clean_environment({"INFERBUS_STORAGE__URL": database_url})
+    run_to_end([INFERBUS, "db", "upgrade"], environment, bench.new_folder("db"))
+
+
+def read_only(bench: Bench, backlog: Backlog) -> Consumed:
+    """Return what a consumer does that reads the backlog and drops it."""
+    topics = [backlog.topics.of("succeeded"), backlog.topics.of("failed")]
+    done = subprocess.run(  # noqa: S603 - this Python, our own module
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.servers.consumer",
+            bench.kafka.bootstrap_servers,
+            str(backlog.records),
+            *topics,
+        ],
+        cwd=_PROJECT,
+        capture_output=True,
+        check=False,
+        timeout=_PATIENCE_S,
+    )
+    if done.returncode:
+        raise BenchError(f"the bare consumer failed: {done.stderr.decode()[-800:]}")
+    return Consumed(**json.loads(done.stdout))
+
+
+def _watch(program: Program, admin_url: str, service: str, wanted: int) -> Consumed:
+    """Measure between the first look that finds a record and the one that finds all."""
+    _until(lambda: settled(admin_url, service) > 0, program)
+    first, started, cpu = settled(admin_url, service), time.perf_counter(), cpu_s(program.pid)
+    _until(lambda: settled(admin_url, service) >= wanted, program)
+    seconds = time.perf_counter() - started
+    counted = max(1.0, wanted - first)
+    return Consumed(counted / seconds, (cpu_s(program.pid) - cpu) / counted * 1e6)
+
+
+def _until(is_so: Callable[[], bool], program: Program) -> None:
+    ends_at = time.monotonic() + _PATIENCE_S
+    while not is_so():
+        if time.monotonic() > ends_at:
+            raise BenchError(f"{program.name} does not get on: {program.log_path}")
+        time.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,77 @@
+"""How long and how much: the short form, the full form, and the command line over both."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    How a run is sized.
+
+    `seconds` is the length of one turn of one contender in one round; `rows` are read and
+    stored by a consumer in one round, `backlog` is what catch-up reads, `stored` the rows that
+    a table holds already where growth is measured.
+    """
+
+    form: str
+    rounds: int
+    seconds: float
+    rows: int
+    backlog: int
+    stored: int
+
+
+SHORT = Options("short", rounds=3, seconds=1.0, rows=10_000, backlog=20_000, stored=50_000)
+FULL = Options("full", rounds=7, seconds=5.0, rows=100_000, backlog=1_000_000, stored=1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the command line asks for."""
+
+    options: Options
+    only: Sequence[str]
+    lists: bool
+    writes: bool
+
+
+def parse(arguments: Sequence[str], subjects: Sequence[str]) -> Call:
+    """Read the command line; ends the process with 2 where it is wrong."""
+    given = _parser(subjects).parse_args(arguments)
+    form = FULL if given.full else SHORT
+    sized = {
+        name: value if (value := getattr(given, name)) is not None else getattr(form, name)
+        for name in ("rounds", "seconds", "rows", "backlog", "stored")
+    }
+    return Call(Options(form.form, **sized), given.only or subjects, given.list, not given.dry)
+
+
+def _parser(subjects: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure inferbus beside baselines, write benchmarks/results/ and the"
+        " tables of docs/performance.md.",
+    )
+    parser.add_argument("--list", action="store_true", help="say what there is, measure nothing")
+    parser.add_argument(
+        "--only", action="append", choices=subjects, metavar="SUBJECT", help="may be repeated"
+    )
+    parser.add_argument("--full", action="store_true", help="the long form")
+    parser.add_argument("--dry", action="store_true", help="write no file, only print")
+    parser.add_argument("--rounds", type=_at_least_one, metavar="N")
+    parser.add_argument("--seconds", type=float, metavar="S", help="of one turn in one round")
+    parser.add_argument(
+        "--rows", type=_at_least_one, metavar="N", help="a consumer's, in one round"
+    )
+    parser.add_argument("--backlog", type=_at_least_one, metavar="N", help="of catch-up")
+    parser.add_argument("--stored", type=_at_least_one, metavar="N", help="before growth is seen")
+    return parser
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number

@@ -1,0 +1,83 @@
+"""Storage: rows a second into each database."""
+
+from collections.abc import Callable, Sequence
+
+from benchmarks.backlog import Backlog, fill
+from benchmarks.bench import Bench
+from benchmarks.consuming import Consumed, consume
+from benchmarks.databases import Database, Postgres, Sqlite, with_repeats
+from benchmarks.figures import Figure, compare
+from benchmarks.programs import BenchError
+from benchmarks.subjects.subject import Subject
+
+_RAW = "raw executemany"
+_AIMS = {"SQLite": "≥ 15,000/s", "PostgreSQL": "≥ 12,000/s; ratio ≥ 1"}
+_ENGINES: Sequence[Callable[[Bench], Database]] = (Sqlite, Postgres)
+
+
+def run(bench: Bench) -> Sequence[Figure]:
+    """Measure."""
+    backlog = fill(bench, bench.options.rows)
+    figures: list[Figure] = []
+    for engine in _ENGINES:
+        try:
+            database = engine(bench)
+        except BenchError as error:
+            bench.say(f"left out: {error}")
+            continue
+        figures += _measure(bench, database, backlog)
+    return figures
+
+
+def _measure(bench: Bench, database: Database, backlog: Backlog) -> list[Figure]:
+    ours: list[Consumed] = []
+    raw: list[Consumed] = []
+    for number in range(bench.options.rounds):
+        bench.say(f"{database.name}: round {number + 1} of {bench.options.rounds}")
+        url = database.fresh()
+        ours.append(consume(bench, "storage", backlog, url))
+        rows = database.rows(url)
+        _require(len(rows) == backlog.events, f"{len(rows)} rows of {backlog.events} events")
+        raw.append(database.write(database.fresh(), with_repeats(rows)))
+    return _figures(f"1 KB, 10 % repeats, {database.name}", ours, raw, _AIMS[database.name])
+
+
+def _require(is_so: bool, otherwise: str) -> None:  # noqa: FBT001 - reads like assert
+    if not is_so:
+        raise BenchError(f"storage has stored {otherwise}")
+
+
+def _figures(
+    case: str, ours: Sequence[Consumed], raw: Sequence[Consumed], aim: str
+) -> list[Figure]:
+    return [
+        compare(
+            case,
+            "throughput",
+            "records/s",
+            [each.per_second for each in ours],
+            [each.per_second for each in raw],
+            against=_RAW,
+            aim=aim,
+        ),
+        compare(
+            case,
+            "CPU",
+            "µs/record",
+            [each.cpu_us for each in ours],
+            [each.cpu_us for each in raw],
+            against=_RAW,
+        ),
+    ]
+
+
+SUBJECT = Subject(
+    "storage",
+    "How many records a second does storage settle, beside an executemany of the same rows?",
+    "A real `inferbus storage` reads a backlog of 1 KB bodies, every tenth record a repeat, from"
+    " the first settled batch to the last; then the rows it has stored are counted, and written"
+    " again by a raw executemany (`sqlite3`, psycopg) in transactions of 500 with the same"
+    " repeats and the same syncing. The raw way neither reads Kafka nor decodes anything. CPU is"
+    " the client's; with SQLite that is the whole of it.",
+    run,
+)

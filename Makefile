@@ -73,8 +73,8 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 # A server or a peer that cannot be had here leaves its subjects out; the others are measured.
 $(VENV)/.bench: $(VENV)/.dev benchmarks/tools.lock
 	@echo "preparing Apache Kafka, PostgreSQL and a peer for the benchmarks …"
-	@$(BIN)/python -m tests.support.kafka --install || true
-	@scripts/postgres || true
+	@scripts/packages kafka postgres || true
+	@$(BIN)/python -m tests.support.kafka || true
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH_TOOLS)
 	@$(BIN)/uv pip install --quiet --python $(BENCH_TOOLS)/bin/python --require-hashes -r benchmarks/tools.lock || true
 	@touch $@

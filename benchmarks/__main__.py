@@ -1,5 +1,6 @@
 """`python -m benchmarks`: measure subjects, keep their results, write the tables."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{subject.name:10} {subject.asks}")
         return 0
     measured = _measure_all(call)
-    sys.stdout.buffer.write(msgspec.json.encode(measured) + b"\n")
+    if not sys.stdout.isatty():
+        sys.stdout.buffer.write(msgspec.json.encode(measured) + b"\n")
     return 1 if any(result.left_out for result in measured) else 0
 
 
@@ -56,7 +58,7 @@ def _measure(subject: Subject, bench: Bench, options: Options) -> Result:
     )
     try:
         return msgspec.structs.replace(result, figures=list(subject.run(bench)))
-    except BenchError as error:
+    except (BenchError, subprocess.SubprocessError, TimeoutError) as error:
         return msgspec.structs.replace(result, left_out=str(error))
 
 

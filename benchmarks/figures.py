@@ -51,10 +51,13 @@ def compare(
     aim: str = "",
     note: str = "",
 ) -> Figure:
-    """Return the figure of values that were measured in the same rounds, in their order."""
-    ratios = [
-        one / other if other else float("inf") for one, other in zip(ours, baseline, strict=True)
-    ]
+    """
+    Return the figure of values that were measured in the same rounds, in their order.
+
+    Against a baseline of nothing there is no ratio.
+    """
+    pairs = list(zip(ours, baseline, strict=True))
+    ratios = [one / other for one, other in pairs if other]
     return Figure(
         case=case,
         measure=measure,
@@ -62,7 +65,7 @@ def compare(
         ours=spread(ours),
         against=against,
         baseline=spread(baseline),
-        ratio=spread(ratios),
+        ratio=spread(ratios) if len(ratios) == len(pairs) else None,
         aim=aim,
         note=note,
     )

@@ -10,21 +10,27 @@ class Options:
     """
     How a run is sized.
 
-    `seconds` is the length of one turn of one contender in one round; `rows` are read and
-    stored by a consumer in one round, `backlog` is what catch-up reads, `stored` the rows that
-    a table holds already where growth is measured.
+    `seconds` is the length of one turn of one contender in one round; `restarts` are the
+    rounds of what starts processes anew in each; `rows` are read and stored by a consumer in
+    one round, `backlog` is what catch-up reads, `stored` the rows that a table holds already
+    where growth is measured.
     """
 
     form: str
     rounds: int
+    restarts: int
     seconds: float
     rows: int
     backlog: int
     stored: int
 
 
-SHORT = Options("short", rounds=3, seconds=1.0, rows=10_000, backlog=20_000, stored=50_000)
-FULL = Options("full", rounds=7, seconds=5.0, rows=100_000, backlog=1_000_000, stored=1_000_000)
+SHORT = Options(
+    "short", rounds=3, restarts=2, seconds=0.5, rows=10_000, backlog=10_000, stored=20_000
+)
+FULL = Options(
+    "full", rounds=7, restarts=5, seconds=5.0, rows=100_000, backlog=1_000_000, stored=1_000_000
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ def parse(arguments: Sequence[str], subjects: Sequence[str]) -> Call:
     form = FULL if given.full else SHORT
     sized = {
         name: value if (value := getattr(given, name)) is not None else getattr(form, name)
-        for name in ("rounds", "seconds", "rows", "backlog", "stored")
+        for name in ("rounds", "restarts", "seconds", "rows", "backlog", "stored")
     }
     return Call(Options(form.form, **sized), given.only or subjects, given.list, not given.dry)
 
@@ -61,6 +67,7 @@ def _parser(subjects: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="the long form")
     parser.add_argument("--dry", action="store_true", help="write no file, only print")
     parser.add_argument("--rounds", type=_at_least_one, metavar="N")
+    parser.add_argument("--restarts", type=_at_least_one, metavar="N")
     parser.add_argument("--seconds", type=float, metavar="S", help="of one turn in one round")
     parser.add_argument(
         "--rows", type=_at_least_one, metavar="N", help="a consumer's, in one round"

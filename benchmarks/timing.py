@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks.__main__ import machine
+import msgspec
+
+from benchmarks.report.machine import this_machine
 from ingest.auth.base import Secrets
 from ingest.auth.standard_webhooks import SignatureClaim, sign
 from schemas.callback import InvalidCredentialError, mint, parse_keys, verify
@@ -40,7 +42,16 @@ def main() -> None:
     for name, (refuse, first, second) in comparisons().items():
         found[name] = compare(refuse, first, second, options.each)
         print(f"{name}: t = {found[name]['t']:+.2f}", file=sys.stderr, flush=True)
-    print(json.dumps({**machine(), "each": options.each, "limit": LIMIT, "results": found}))
+    print(
+        json.dumps(
+            {
+                **msgspec.to_builtins(this_machine()),
+                "each": options.each,
+                "limit": LIMIT,
+                "results": found,
+            }
+        )
+    )
     sys.exit(any(abs(result["t"]) >= LIMIT for result in found.values()))
 
 

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.bench import Bench
@@ -44,28 +44,14 @@ def bare(bench: Bench, processes: int = 1) -> Iterator[Contender]:
 def ingress(
     bench: Bench, workers: int = 1, settings: Mapping[str, str] | None = None
 ) -> Iterator[Contender]:
-    """
-    Run `inferbus ingest` with its defaults, signed URLs and topics of its own.
-
-    Where there is no setting for workers yet, as many ingresses run instead, each on a port.
-    """
-    with ExitStack() as undo:
-        prefix = bench.new_prefix()
-        shared = kafka_settings(bench, prefix) | dict(settings or {})
-        create_topics(bench, shared)
-        own = _shares_a_port(workers)
-        count = 1 if own else workers
-        made = [_ingest(bench, shared | own) for _ in range(count)]
-        for program, _, _ in made:
-            undo.enter_context(program)
-        admin_urls = [admin_url for _, _, admin_url in made]
-        folders = [program.log_path.parent for program, _, _ in made]
-        yield Contender(
-            [program for program, _, _ in made],
-            [port for _, port, _ in made],
-            _path(),
-            lambda: _settle(admin_urls, folders),
-        )
+    """Run `inferbus ingest` with its defaults, signed URLs and topics of its own."""
+    shared = kafka_settings(bench, bench.new_prefix()) | dict(settings or {})
+    create_topics(bench, shared)
+    shared["INFERBUS_INGEST__WORKERS"] = str(workers)
+    program, port, admin_url = _ingest(bench, shared)
+    with program:
+        folder = program.log_path.parent
+        yield Contender([program], [port], _path(), lambda: _settle(admin_url, folder))
 
 
 def kafka_settings(bench: Bench, prefix: str) -> dict[str, str]:
@@ -109,27 +95,13 @@ def _ingest(bench: Bench, settings: Mapping[str, str]) -> tuple[Program, int, st
     return program, port, admin_url
 
 
-def _shares_a_port(workers: int) -> dict[str, str]:
-    from bus.runtime.settings import IngestSettings
-
-    if workers > 1 and "workers" in IngestSettings.model_fields:
-        return {"INFERBUS_INGEST__WORKERS": str(workers)}
-    return {}
-
-
-def _settle(admin_urls: list[str], folders: list[Path]) -> None:
-    """Wait for the spool to be empty; make room on the disk that large bodies took."""
-
-    def is_empty() -> bool:
-        return not any(metric(url, "inferbus_spool_entries") for url in admin_urls)
-
-    if not wait_until(is_empty, _DRAIN_TIMEOUT_S):
+def _settle(admin_url: str, folder: Path) -> None:
+    """Wait for the spool to be empty; make room on the disk that large bodies and logs took."""
+    if not wait_until(lambda: not metric(admin_url, "inferbus_spool_entries"), _DRAIN_TIMEOUT_S):
         raise BenchError(f"the spool is not drained after {_DRAIN_TIMEOUT_S:g} s")
-    for folder in folders:
-        for blobs in (folder / "blobs").glob("*"):
-            shutil.rmtree(blobs, ignore_errors=True)
-        log = folder / "ingest.log"
-        log.write_bytes(b"")  # opened for appending, so it grows from nothing again
+    for blobs in (folder / "blobs").glob("*"):
+        shutil.rmtree(blobs, ignore_errors=True)
+    (folder / "ingest.log").write_bytes(b"")  # opened for appending: it grows from nothing again
 
 
 def _path() -> str:

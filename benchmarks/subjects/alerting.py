@@ -17,8 +17,8 @@ def run(bench: Bench) -> Sequence[Figure]:
     backlog = fill(bench, bench.options.rows)
     database = Sqlite(bench)
     ours, bare = [], []
-    for number in range(bench.options.rounds):
-        bench.say(f"round {number + 1} of {bench.options.rounds}")
+    for number in range(bench.options.restarts):
+        bench.say(f"round {number + 1} of {bench.options.restarts}")
         ours.append(consume(bench, "alerting", backlog, database.fresh()))
         bare.append(read_only(bench, backlog))
     case = "1 KB, 10 % failed, SQLite"

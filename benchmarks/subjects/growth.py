@@ -40,7 +40,7 @@ def _by_rows(bench: Bench) -> Figure:
     stored = _Stored(bench, database, backlog)
     turns = interleaved(
         [_EMPTY, OURS],
-        bench.options.rounds,
+        bench.options.restarts,
         lambda name: consume(bench, "storage", backlog, stored.url(name)),
         lambda where: bench.say(f"{bench.options.stored} rows stored: {where}"),
     )

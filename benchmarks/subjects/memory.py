@@ -28,8 +28,8 @@ class _Memory:
 def run(bench: Bench) -> Sequence[Figure]:
     """Measure: a fresh process a round."""
     ours, bares = [], []
-    for number in range(bench.options.rounds):
-        bench.say(f"round {number + 1} of {bench.options.rounds}")
+    for number in range(bench.options.restarts):
+        bench.say(f"round {number + 1} of {bench.options.restarts}")
         with ingress(bench) as contender:
             ours.append(_memory(bench, contender))
         with bare(bench) as contender:

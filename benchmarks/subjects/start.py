@@ -15,8 +15,8 @@ from benchmarks.subjects.subject import Subject
 def run(bench: Bench) -> Sequence[Figure]:
     """Measure."""
     helps, pythons, ups, bares = [], [], [], []
-    for number in range(bench.options.rounds):
-        bench.say(f"round {number + 1} of {bench.options.rounds}")
+    for number in range(bench.options.restarts):
+        bench.say(f"round {number + 1} of {bench.options.restarts}")
         helps.append(_command(bench, [INFERBUS, "--help"]))
         pythons.append(_command(bench, [sys.executable, "-c", "pass"]))
         ups.append(_up(bench))

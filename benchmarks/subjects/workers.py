@@ -33,8 +33,8 @@ def run(bench: Bench) -> Sequence[Figure]:
 SUBJECT = Subject(
     "workers",
     "What does a second worker bring?",
-    "Two processes against two processes of bare aiohttp, and against one worker. On a machine"
-    " with two cores the load generator and the broker want them too, so a second worker can"
-    " bring little there.",
+    "`inferbus ingest --workers 2` against two processes of bare aiohttp, and against one"
+    " worker. On a machine with two cores the load generator and the broker want them too, so a"
+    " second worker can bring little there.",
     run,
 )

@@ -56,7 +56,7 @@ class Dispatcher:
         self._batch_bytes = batch_bytes
         self._partitioner = Partitioner()
         self._leaders = Leaders()
-        self._brokers = 0
+        self._nodes: frozenset[int] = frozenset()
         self._lanes: dict[tuple[str, int], Lane] = {}
         # Lanes with something to send and nothing in flight; the longest not served first.
         self._ready: dict[Lane, None] = {}
@@ -70,8 +70,8 @@ class Dispatcher:
 
     @property
     def is_busy(self) -> bool:
-        """Whether every broker has a request in flight: nothing could be sent now."""
-        return 0 < self._brokers <= len(self._flights)
+        """Whether every broker that leads has a request in flight: nothing could be sent now."""
+        return bool(self._nodes) and self._nodes <= self._flights.keys()
 
     def idle_s(self) -> float:
         """Return how long nothing is to be done unless something comes."""
@@ -81,7 +81,7 @@ class Dispatcher:
         """Go on by another wire; what was in flight on the old one may have been written."""
         for node in list(self._flights):
             self._answered(wire, Answer(node, None, "the connections were replaced"), now)
-        self._leaders, self._brokers = wire.leaders, 0
+        self._leaders, self._nodes = wire.leaders, frozenset()
         for topic in self._topicless.begin_anew():
             self._ask(wire, topic)
         self._heard_at = now
@@ -117,7 +117,7 @@ class Dispatcher:
     def _told(self, wire: Wire, now: float) -> None:
         """Take the leaders that the cluster has told."""
         before, self._leaders = self._leaders, wire.leaders
-        self._brokers = len(self._leaders.nodes)
+        self._nodes = self._leaders.nodes
         for topic in before.by_topic.keys() - self._leaders.by_topic.keys():
             if topic not in self._topicless:
                 wire.forget(topic)

@@ -222,6 +222,24 @@ def test_partitions_follow_their_leader() -> None:
     assert isinstance(d.outcomes[b"1"], Position)
 
 
+def test_a_deposed_leader_that_says_nothing_holds_up_nobody() -> None:
+    """Its request is still in flight when the partitions have gone to another."""
+    d = desk(0, 0)
+    d.hand_over(b"frozen", key=None)
+    d.wire.cluster["t"] = {0: 1, 1: 1}
+    d.wire.tell()
+    d.hand_over(b"other", key=None)
+    d.hand_over(b"later", key=None)
+
+    assert [node for node, _ in d.wire.sent] == [0, 1]
+    d.turn(d.wire.answer(1))
+    assert isinstance(d.outcomes[b"other"], Position)
+    assert b"later" not in d.outcomes  # of the frozen one's partition: order is kept
+    d.turn(d.wire.lose(0))
+    d.finish(2)
+    assert d.wire.log["t", 0] == [b"frozen", b"later"]
+
+
 def test_during_an_election_records_wait() -> None:
     """The cluster is asked from time to time."""
     d = desk(-1)

@@ -10,7 +10,14 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-Failpoint = Literal["after-poll", "after-write", "after-commit", "before-park", "after-park"]
+Failpoint = Literal[
+    "after-poll",
+    "in-transaction",
+    "after-write",
+    "after-commit",
+    "before-park",
+    "after-park",
+]
 
 _VARIABLE = "INFERBUS_TEST_FAILPOINT"
 

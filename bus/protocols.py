@@ -34,6 +34,10 @@ class Publisher(Protocol):
         """Return None while records get through, otherwise the reason in one line."""
         ...
 
+    def unanswered_s(self) -> float:
+        """Return for how many seconds the oldest record has no outcome, 0 where all have."""
+        ...
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Wait for what was handed over, up to the timeout, then fail the rest and stop."""
         ...

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bus.blobs import BlobStore, open_blobs
 from bus.protocols import Publisher
+from bus.runtime import metrics
 from bus.runtime.health import Check, Health
 from bus.runtime.settings import Settings
 from ingest.accept import Acceptor
@@ -82,6 +83,7 @@ class IngestService:
         self._state: str | None = "not listening yet"
         self.url = ""
         health.register("ingest", lambda: Check(self._state))
+        metrics.PUBLISH_UNANSWERED_SECONDS.set_function(publisher.unanswered_s)
 
     async def start(self) -> None:
         """

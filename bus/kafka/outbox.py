@@ -49,7 +49,7 @@ class Outbox:
         self._changed = threading.Condition(self._lock)
         self._empty = threading.Condition(self._lock)
         self._waiting: list[Send] = []
-        self._unanswered: set[Send] = set()
+        self._unanswered: dict[Send, None] = {}  # in the order they came
         self._bytes = 0
         self._is_closed = False
 
@@ -68,7 +68,7 @@ class Outbox:
             # A record larger than the limit must get through an empty outbox.
             if self._unanswered and self._bytes + size > self._limits.bytes:
                 raise QueueFullError(f"{self._bytes} bytes wait for Kafka")
-            self._unanswered.add(send)
+            self._unanswered[send] = None
             self._bytes += size
             self._waiting.append(send)
             is_first = len(self._waiting) == 1
@@ -95,7 +95,7 @@ class Outbox:
             if send not in self._unanswered:
                 return False
             send.is_answered = True
-            self._unanswered.discard(send)
+            del self._unanswered[send]
             self._bytes -= send.size
             if not self._unanswered:
                 self._empty.notify_all()
@@ -105,6 +105,12 @@ class Outbox:
         """Tell whether its outcome is known."""
         with self._lock:
             return send not in self._unanswered
+
+    def oldest_at(self) -> float | None:
+        """Return when the oldest whose outcome is not known was handed over."""
+        with self._lock:
+            oldest = next(iter(self._unanswered), None)
+        return None if oldest is None else oldest.handed_over_at
 
     def unanswered(self) -> list[Send]:
         """Return all whose outcome is not known."""

@@ -1,6 +1,7 @@
 """Publishing to the in-memory bus."""
 
 import asyncio
+import time
 from concurrent.futures import Future
 from threading import Event, Lock, Timer
 
@@ -21,6 +22,7 @@ class MemoryPublisher:
         self._is_closed = False
         self._lock = Lock()
         self._pending = 0
+        self._pending_since = 0.0
         self._settled = Event()
         self._settled.set()
 
@@ -44,6 +46,11 @@ class MemoryPublisher:
         """Return the reason why the bus is down, None while it is not."""
         return "the publisher is closed" if self._is_closed else self._faults.down
 
+    def unanswered_s(self) -> float:
+        """Return for how long an acknowledgement has been due without a break."""
+        with self._lock:
+            return time.monotonic() - self._pending_since if self._pending else 0.0
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Wait for delayed acknowledgements, then refuse everything."""
         self._is_closed = True
@@ -65,6 +72,8 @@ class MemoryPublisher:
             _resolve(future, position, error)
             return
         with self._lock:
+            if not self._pending:
+                self._pending_since = time.monotonic()
             self._pending += 1
             self._settled.clear()
         timer = Timer(delay_s, self._acknowledge_late, (future, position, error))

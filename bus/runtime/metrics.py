@@ -28,6 +28,10 @@ PUBLISH_SECONDS = Histogram(
 PUBLISH_ERRORS = Counter(
     "inferbus_publish_errors", "Records that were not acknowledged, by reason.", ["reason"]
 )
+PUBLISH_UNANSWERED_SECONDS = Gauge(
+    "inferbus_publish_unanswered_seconds",
+    "How long the oldest record handed to the Kafka client has been without an outcome.",
+)
 INFLIGHT = Gauge("inferbus_inflight", "Deliveries between their first line and their answer.")
 INFLIGHT_BYTES = Gauge("inferbus_inflight_bytes", "Body bytes of the deliveries in flight.")
 CONNECTIONS = Gauge("inferbus_connections", "Open connections of senders.")

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, select, update
 
+from bus.failpoints import reach
 from consumers.alerting.counting import Tally, hits, ids_to_mark, tallies
 from consumers.alerting.counts import add_counts, lock_group, mark_seen, read_counts
 from consumers.alerting.raising import Raised, ask_for_resolved, raise_alert
@@ -62,7 +63,9 @@ class AlertStore:
         with self._engine.begin() as connection:
             new_ids = mark_seen(connection, to_mark, now)
             found = (self._count(connection, t, now) for t in tallies(counted, new_ids))
-            return [raised for group in found for raised in group]
+            raised = [raised for group in found for raised in group]
+            reach("in-transaction")
+            return raised
 
     def _count(self, connection: Connection, tally: Tally, now: datetime) -> list[Raised]:
         lock_group(connection, tally, now)

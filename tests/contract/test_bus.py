@@ -217,6 +217,7 @@ async def test_a_thousand_at_once_all_resolve(topic: str, publisher: Publisher) 
     positions = await asyncio.gather(*(publisher.publish(record) for record in records))
 
     assert len(set(positions)) == 1000
+    assert publisher.unanswered_s() == 0
 
 
 async def test_a_caller_that_gives_up_does_not_take_back_the_record(

@@ -34,6 +34,9 @@ class GatedPublisher:
     def healthy(self) -> str | None:
         return self.why
 
+    def unanswered_s(self) -> float:
+        return 0.0
+
 
 @dataclass
 class Endpoint:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, exc, select
 
 from bus.errors import Poison, Transient
+from bus.failpoints import reach
 from consumers.storage.content import is_same_content
 from consumers.storage.seen import (
     CONFLICT_BOOK,
@@ -46,7 +47,9 @@ class SqlSink:
         """Store the whole batch durably, or raise a verdict and have stored nothing of it."""
         try:
             with self._engine.begin() as connection:
-                return _write(connection, batch, self._now())
+                written = _write(connection, batch, self._now())
+                reach("in-transaction")
+                return written
         except (exc.StatementError, exc.TimeoutError) as error:
             raise verdict_of(error) from error
         except (ValueError, OverflowError) as error:  # a driver's refusal of a value

@@ -83,6 +83,9 @@ class _JournalPublisher:
     def healthy(self) -> str | None:
         return self._inner.healthy()
 
+    def unanswered_s(self) -> float:
+        return self._inner.unanswered_s()
+
     def close(self, timeout_s: float = 10.0) -> None:
         self._inner.close(timeout_s)
 

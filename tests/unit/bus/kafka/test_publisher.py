@@ -241,13 +241,16 @@ def test_a_wedged_producer_is_replaced(
     publisher = make()
     future = publisher.submit(RECORD)
     assert old.got_one.wait(PATIENCE_S)
+    assert publisher.unanswered_s() == 0
     clock.now += DELIVERY_TIMEOUT_S
+    assert publisher.unanswered_s() == DELIVERY_TIMEOUT_S
     assert "acknowledged nothing for 30 s" in str(publisher.healthy())
     assert not future.done()
 
     clock.now += 6
 
     assert isinstance(future.exception(PATIENCE_S), PublishTimeoutError)
+    assert publisher.unanswered_s() == 0
     assert old.was_discarded.wait(PATIENCE_S)
     assert publisher.submit(RECORD).result(PATIENCE_S) == Position("t", 0, 0)
     assert new.sent == [RECORD]

@@ -22,7 +22,7 @@ _HEADERS = {
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    What one attempt brought: an HTTP code and the receipt's status, or why there was none.
+    What one attempt brought: an HTTP code and what the receipt says, or why there was none.
 
     `problem` never names the URL, which holds a credential.
     """
@@ -30,6 +30,7 @@ class Answer:
     seconds: float
     code: int | None = None
     receipt: str | None = None
+    durability: str | None = None
     problem: str | None = None
 
     @property
@@ -72,7 +73,8 @@ class Endpoint:
                 text = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Answer(time.perf_counter() - begun, problem=_problem(error))
-        return Answer(time.perf_counter() - begun, response.status, _receipt_status(text))
+        seconds = time.perf_counter() - begun
+        return Answer(seconds, response.status, _said(text, "status"), _said(text, "durability"))
 
 
 @asynccontextmanager
@@ -110,10 +112,10 @@ def _problem(error: Exception) -> str:
     return type(error).__name__
 
 
-def _receipt_status(text: bytes) -> str | None:
+def _said(text: bytes, member: str) -> str | None:
     try:
         receipt = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    status = receipt.get("status") if isinstance(receipt, dict) else None
-    return status if isinstance(status, str) else None
+    said = receipt.get(member) if isinstance(receipt, dict) else None
+    return said if isinstance(said, str) else None

@@ -23,6 +23,7 @@ class Tally:
         self.retried = 0
         self.codes: Counter[int] = Counter()
         self.receipts: Counter[str] = Counter()
+        self.durable_on: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
 
     def begin(self, sending: Sending) -> None:
@@ -41,6 +42,8 @@ class Tally:
         self._latencies_s.append(answer.seconds)
         self.codes[answer.code] += 1
         self.receipts[answer.receipt or "none"] += 1
+        if answer.durability is not None:
+            self.durable_on[answer.durability] += 1
 
     def end(self, sending: Sending, *, is_accepted: bool) -> None:
         """Note how a delivery ended, after all its attempts."""
@@ -67,6 +70,7 @@ class Tally:
             "attempts": self.attempts,
             "answered": dict(sorted((str(code), n) for code, n in self.codes.items())),
             "receipts": dict(sorted(self.receipts.items())),
+            "durability": dict(sorted(self.durable_on.items())),
             "unanswered": dict(sorted(self.problems.items())),
             "retried": self.retried,
             "given_up": self.given_up,
@@ -86,6 +90,7 @@ def table_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
         ("of them duplicates", summary["duplicates"]),
         *((f"answered {code}", n) for code, n in summary["answered"].items()),
         *((f"receipt {status}", n) for status, n in summary["receipts"].items()),
+        *((f"durable on {what}", n) for what, n in summary["durability"].items()),
         *((f"not answered: {why}", n) for why, n in summary["unanswered"].items()),
     ]
     shown = [(name, n) for name, n in rows if n]

@@ -1,17 +1,55 @@
-"""Clusters and systems for the rows; the table at the end of the run."""
+"""Clusters and systems for the rows, shared as far as they go; the table at the end of the run."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.faults.clusters import Clusters
-from tests.faults.report import REPORT
-from tests.faults.system import System, running_system
-from tests.support.kafka import ClusterOptions, KafkaCluster, why_unavailable
+from tests.faults.report import FULL, REPORT, scaled
+from tests.faults.system import Plan, System, running_system
+from tests.support.kafka import (
+    ClusterOptions,
+    KafkaCluster,
+    why_no_small_disk,
+    why_unavailable,
+)
+from tests.support.kafka.disk import small_disk
 
-# Short, so that a killed broker's partitions and its own return take seconds.
-QUICK = ClusterOptions(session_timeout_ms=1000)
+FAILING_DISK = Path(__file__).with_name("failing_disk")
+HAS_SMALL_DISKS = why_no_small_disk() is None
+# Session timeouts are short, so that a killed broker's partitions and its return take seconds.
+QUICK = ClusterOptions(
+    session_timeout_ms=1000, disk_mb=int(scaled(256, 2048)) if HAS_SMALL_DISKS else None
+)
 THREE = ClusterOptions(session_timeout_ms=3000)
+DATABASE_DISK = "disk-database"
+SPOOL_DISK = "spool-ingest"
+
+# What shares a cluster or a system runs in a row: each is started once.
+_GROUPS = ("system", "pair", "judgements", "one_node", "proxy", "three_nodes")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how it goes, where it takes long."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if FULL and terminal is not None:
+        REPORT.write_line = terminal.write_line
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put rows on the same system side by side."""
+    ours = [n for n, item in enumerate(items) if Path(__file__).parent in item.path.parents]
+    in_groups = sorted((items[n] for n in ours), key=_group)
+    for n, item in zip(ours, in_groups, strict=True):
+        items[n] = item
+
+
+def _group(item: pytest.Item) -> int:
+    names = getattr(item, "fixturenames", ())
+    return next((n for n, name in enumerate(_GROUPS) if name in names), len(_GROUPS))
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +64,7 @@ def clusters() -> Iterator[Clusters]:
 
 @pytest.fixture
 def one_node(clusters: Clusters) -> KafkaCluster:
-    """A single node."""
+    """A single node, on a disk of its own where one can be mounted."""
     return clusters.give(1, QUICK)
 
 
@@ -36,12 +74,40 @@ def three_nodes(clusters: Clusters) -> KafkaCluster:
     return clusters.give(3, THREE)
 
 
-@pytest.fixture(scope="module")
-def system(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A plain system on one node, shared by a module's rows."""
-    cluster = clusters.give(1, QUICK)
-    with running_system(tmp_path_factory.mktemp("system"), cluster.bootstrap_servers) as system:
-        yield system
+@pytest.fixture
+def system(
+    one_node: KafkaCluster, clusters: Clusters, tmp_path_factory: pytest.TempPathFactory
+) -> System:
+    """One ingest, one storage, alerting; database and spool on disks that can be filled."""
+    servers = one_node.bootstrap_servers
+    return clusters.hold("plain", lambda: _on_small_disks(tmp_path_factory, servers))
+
+
+@pytest.fixture
+def pair(
+    one_node: KafkaCluster, clusters: Clusters, tmp_path_factory: pytest.TempPathFactory
+) -> System:
+    """Two ingests with a spool each, and several storages in one group."""
+    storages = ("storage", *(f"storage-{n}" for n in range(2, int(scaled(4, 6)))))
+    plan = Plan(ingests=("ingest", "ingest-2"), storages=storages, partitions=6)
+    folder, servers = tmp_path_factory.mktemp("pair"), one_node.bootstrap_servers
+    return clusters.hold("pair", lambda: running_system(folder, servers, plan))
+
+
+@contextmanager
+def _on_small_disks(factory: pytest.TempPathFactory, servers: str) -> Iterator[System]:
+    folder = factory.mktemp("plain")
+    with ExitStack() as undo:
+        for name, megabytes in ((DATABASE_DISK, scaled(64, 1024)), (SPOOL_DISK, scaled(48, 256))):
+            (folder / name).mkdir()
+            if HAS_SMALL_DISKS:
+                undo.enter_context(small_disk(folder / name, int(megabytes)))
+        disk = {"PYTHONPATH": str(FAILING_DISK), "INFERBUS_TEST_DISK": str(folder / "disk-fault")}
+        plan = Plan(
+            database_url=f"sqlite:///{folder / DATABASE_DISK / 'inferbus.db'}",
+            own={"ingest": disk},
+        )
+        yield undo.enter_context(running_system(folder, servers, plan))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

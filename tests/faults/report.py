@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 FULL = os.environ.get("INFERBUS_TEST_FAULTS") == "full"
@@ -25,7 +27,9 @@ COLUMNS = {
     "silent_s": "longest s without 2xx",
     "lag0_s": "s to lag 0",
     "slowest_s": "slowest answer s",
+    "unanswered_s": "longest unresolved s",
     "rss": "memory after/before",
+    "killed": "kills",
     "verdict": "verdict",
 }
 
@@ -35,13 +39,22 @@ class Report:
     """The rows of a run, in the order they ended."""
 
     rows: list[dict[str, object]] = field(default_factory=list)
+    write_line: Callable[[str], None] | None = None
+    """Where progress is said; nowhere in the short form."""
 
     def add(self, **row: object) -> None:
         """Keep a row, and append it to the file that `INFERBUS_TEST_FAULTS_REPORT` names."""
         self.rows.append(row)
+        figures = {name: row.get(name) for name in ("missing", "doubled", "lag0_s")}
+        self.say(f"{row['row']}: {row['verdict']} {figures}")
         if _FILE:
             with Path(_FILE).open("a") as file:
                 file.write(json.dumps(row) + "\n")
+
+    def say(self, line: str) -> None:
+        """Show a line of progress."""
+        if self.write_line is not None:
+            self.write_line(f"{datetime.now():%H:%M:%S} {line}")  # noqa: DTZ005 - a wall clock to look at
 
     def table(self) -> str:
         """Return the rows as a Markdown table."""

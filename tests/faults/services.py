@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tests.support.kafka as kafka_support
+from tests.support.kafka.node import KILLS
 
 INFERBUS = str(Path(sys.executable).with_name("inferbus"))
 _TRAMPOLINE = Path(kafka_support.__file__).with_name("die_with_parent.py")
@@ -26,6 +27,8 @@ def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INFERBUS_")}
     if publisher := os.environ.get("INFERBUS_TEST_PUBLISHER"):
         kept["INFERBUS_KAFKA__PUBLISHER"] = publisher
+    # Hundreds of starts that compile every module anew would measure the compiler.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"INFERBUS_SECRETS_DIR": "/nonexistent", "NO_COLOR": "1"} | dict(settings)
 
 
@@ -102,6 +105,7 @@ class Service:
 
     def kill(self) -> None:
         """End it like a power cut. Does nothing where it does not run."""
+        KILLS.sent += self.is_running
         self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait(_STOP_TIMEOUT_S)

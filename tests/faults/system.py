@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from kafka import KafkaConsumer, TopicPartition
 
+from consumers.database import upgrade
 from tests.faults.draining import Ask, Lag, spool_empty
 from tests.faults.ledger import Identity
 from tests.faults.receiver import Receiver, receiving
@@ -32,11 +34,21 @@ class Plan:
     twins: Sequence[str] = ()
     """Further storages, each a group of its own on a database of its own."""
     settings: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Settings of single services, by their names."""
     database_url: str | None = None
     partitions: int = 3
-    python_path: Path | None = None
-    """Where a changed copy of the packages lies."""
     has_alerting: bool = True
+
+
+class Published(NamedTuple):
+    """A record on one of the system's topics."""
+
+    topic: str
+    event_id: str
+    value: bytes | None
+    rest: bytes
+    """Key and headers."""
 
 
 class System:
@@ -54,6 +66,7 @@ class System:
         self.known: set[Identity] = set()
         """What earlier rows on this system have sent."""
         self._urls: dict[str, str] = {}
+        self._read_to: dict[TopicPartition, int] = {}
 
     def __getitem__(self, name: str) -> Service:
         return self.services[name]
@@ -80,6 +93,10 @@ class System:
     def urls(self) -> list[str]:
         """Where to deliver, one per ingest."""
         return list(self._urls.values())
+
+    def url_of(self, ingest: str) -> str:
+        """Return where to deliver to one of them."""
+        return self._urls[ingest]
 
     @property
     def groups(self) -> list[str]:
@@ -122,17 +139,22 @@ class System:
             "INFERBUS_LOG__FORMAT": "json",
             **self.plan.settings,
         }
-        if self.plan.python_path is not None:
-            settings["PYTHONPATH"] = str(self.plan.python_path)
         return clean_environment(settings)
 
     def prepare(self) -> None:
         """Make topics and tables."""
-        urls = [{"INFERBUS_STORAGE__URL": url} for url in self.databases]
-        tasks = [(("topics", "create"), {}), *((("db", "upgrade"), url) for url in urls)]
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            for done in pool.map(lambda task: self.run(*task[0], **task[1]), tasks):
-                assert done.returncode == 0, done.stderr
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            topics = pool.submit(self.run, "topics", "create")
+            for name, url in zip(("storage", *self.plan.twins), self.databases, strict=True):
+                self._upgrade(url, self.plan.own.get(name, {}))
+        assert topics.result().returncode == 0, topics.result().stderr
+
+    def _upgrade(self, url: str, own: Mapping[str, str]) -> None:
+        if not own:
+            upgrade(url)
+            return
+        done = self.run("db", "upgrade", **{"INFERBUS_STORAGE__URL": url, **own})
+        assert done.returncode == 0, done.stderr
 
     def add(self, kind: str, name: str, ports: ReservedPorts, **settings: str) -> Service:
         """Make a service that is not started yet."""
@@ -143,7 +165,7 @@ class System:
             own |= {"INFERBUS_INGEST__PORT": str(port)}
             own |= {"INFERBUS_SPOOL__DIR": str(self.folder / f"spool-{name}")}
             self._urls[name] = f"http://127.0.0.1:{port}/webhooks/deepinfra/{self.token}"
-        environment = self.environment() | own | settings
+        environment = self.environment() | own | settings | dict(self.plan.own.get(name, {}))
         admin_url = f"http://127.0.0.1:{admin_port}"
         command = [INFERBUS, kind]
         self.services[name] = Service(name, command, environment, self.folder, admin_url)
@@ -173,23 +195,27 @@ class System:
         for service in self.services.values():
             service.wait_ready(60.0)
 
-    def values(self, *outcomes: str) -> list[tuple[str, bytes | None, bytes]]:
-        """Return (event id, value, everything else) of every record on the system's topics."""
+    def new_records(self) -> list[Published]:
+        """Return every record on the system's topics that no earlier call has returned."""
         consumer = KafkaConsumer(
             bootstrap_servers=self.servers.split(","), enable_auto_commit=False
         )
         try:
-            partitions = self._partitions(consumer, outcomes)
+            partitions = self._partitions(consumer)
             consumer.assign(partitions)
-            consumer.seek_to_beginning(*partitions)
-            return list(_read(consumer, partitions))
+            ends = consumer.end_offsets(partitions)
+            for each in partitions:
+                # A topic made anew begins at 0 again.
+                start = self._read_to.get(each, 0)
+                consumer.seek(each, start if start <= ends[each] else 0)
+            found = list(_read(consumer, ends))
+            self._read_to |= ends
+            return found
         finally:
             consumer.close()
 
-    def _partitions(
-        self, consumer: KafkaConsumer, outcomes: tuple[str, ...]
-    ) -> list[TopicPartition]:
-        names = [f"{self.prefix}.{each}" for each in outcomes or _OUTCOMES]
+    def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
+        names = [f"{self.prefix}.{each}" for each in _TOPICS]
         return [TopicPartition(t, p) for t in names for p in consumer.partitions_for_topic(t) or ()]
 
     def logs(self) -> dict[str, bytes]:
@@ -197,19 +223,17 @@ class System:
         return {f"log of {s.name}": s.log.encode() for s in self.services.values()}
 
 
-_OUTCOMES = ("succeeded", "failed", "progress", "quarantine", "deadletter", "alerts")
+_TOPICS = ("succeeded", "failed", "progress", "quarantine", "deadletter", "alerts")
 
 
-def _read(
-    consumer: KafkaConsumer, partitions: list[TopicPartition]
-) -> Iterator[tuple[str, bytes | None, bytes]]:
-    ends = consumer.end_offsets(partitions)
-    while any(consumer.position(each) < ends[each] for each in partitions):
+def _read(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Iterator[Published]:
+    while any(consumer.position(each) < end for each, end in ends.items()):
         for records in consumer.poll(500).values():
             for record in records:
                 headers = dict(record.headers)
                 rest = (record.key or b"") + b"".join(v or b"" for v in headers.values())
-                yield (headers.get("ce_id") or b"").decode(), record.value, rest
+                event_id = (headers.get("ce_id") or b"").decode()
+                yield Published(record.topic, event_id, record.value, rest)
 
 
 @contextmanager

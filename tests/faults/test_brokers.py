@@ -2,12 +2,13 @@
 
 import pytest
 
+from tests.faults.conftest import HAS_SMALL_DISKS
 from tests.faults.draining import wait_drained
 from tests.faults.load import Sender
 from tests.faults.report import scaled
 from tests.faults.rows import row
 from tests.faults.system import System
-from tests.support.kafka import KafkaCluster
+from tests.support.kafka import KafkaCluster, why_no_small_disk
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(1800)]
 
@@ -41,6 +42,18 @@ def test_broker_killed_again_and_again(one_node: KafkaCluster, system: System) -
             one_node.restart(1)
             run.fault_is_over()
             run.go_on(scaled(0.5, 2))
+
+
+@pytest.mark.skipif(not HAS_SMALL_DISKS, reason=str(why_no_small_disk()))
+def test_f12_broker_disk_full(one_node: KafkaCluster, system: System) -> None:
+    """Kafka gives up its disk and ends; what it had acknowledged is there when it is back."""
+    with row("F12", "the broker's disk full", system, Sender(rate=100)) as run:
+        one_node.fill_disk(1)
+        one_node.nodes[1].wait_ended(60)
+        run.go_on(scaled(2, 20))
+        one_node.free_disk(1)
+        one_node.restart(1)
+        run.fault_is_over()
 
 
 def test_f13_topic_deleted(one_node: KafkaCluster, system: System) -> None:

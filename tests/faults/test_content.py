@@ -1,36 +1,23 @@
 """What is sent is the fault: the same again, other content, foreign records, wrong clocks."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tests.faults.clusters import Clusters
-from tests.faults.conftest import QUICK
 from tests.faults.deliveries import Mix
 from tests.faults.load import Sender
 from tests.faults.pills import PILLS, publish_pills
 from tests.faults.report import FULL, REPORT, scaled
 from tests.faults.rows import row
-from tests.faults.system import Plan, System, running_system
+from tests.faults.system import System
 from tests.support.kafka import KafkaCluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
 
 _FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 _CLOCKS = ("-1d", "+1d", "-1h", "+1h") if FULL else ("-1d",)
-
-
-@pytest.fixture(scope="module")
-def pair(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two ingests with a spool each, and two storages in one group."""
-    cluster = clusters.give(1, QUICK)
-    plan = Plan(ingests=("ingest", "ingest-2"), storages=("storage", "storage-2"))
-    folder = tmp_path_factory.mktemp("pair")
-    with running_system(folder, cluster.bootstrap_servers, plan) as system:
-        yield system
 
 
 def test_f30_duplicate_storm(one_node: KafkaCluster, pair: System) -> None:

@@ -2,24 +2,31 @@
 
 import random
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.clusters import Clusters
-from tests.faults.conftest import QUICK
+from tests.faults.deliveries import Mix
 from tests.faults.load import Sender
 from tests.faults.pills import publish_pills
 from tests.faults.report import FULL, REPORT, scaled
 from tests.faults.rows import Run, row
-from tests.faults.system import Plan, System, running_system
+from tests.faults.system import System
 from tests.support.kafka import KafkaCluster
+from tests.support.kafka.node import KILLS
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(1800)]
 
 CHANCE = random.Random(14)  # noqa: S311 - moments, no secret
 
-BETWEEN_STEPS = ("after-poll", "after-write", "after-commit", "before-park", "after-park")
+CONSUMERS = ("storage", "alerting")
+BETWEEN_STEPS = (
+    "after-poll",
+    "in-transaction",
+    "after-write",
+    "after-commit",
+    "before-park",
+    "after-park",
+)
 COUNTS = ("", ":2", ":7") if FULL else ("",)
 
 
@@ -96,53 +103,42 @@ def _kill_all(run: Run, cluster: KafkaCluster) -> None:
     cluster.restart(1)
 
 
-@pytest.fixture(scope="module")
-def twins(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A storage of its own for each place at which one can die."""
-    cluster = clusters.give(1, QUICK)
-    names = tuple(
-        f"{place}{count}".replace(":", "x") for place in BETWEEN_STEPS for count in COUNTS
-    )
-    plan = Plan(twins=names, has_alerting=False)
-    folder = tmp_path_factory.mktemp("twins")
-    with running_system(folder, cluster.bootstrap_servers, plan) as system:
-        yield system
-
-
-def test_f19_storage_killed_between_any_two_steps(one_node: KafkaCluster, twins: System) -> None:
-    """Before the write, after it, after the commit, around parking: each event stays one row."""
-    what = f"storage killed at {len(twins.plan.twins)} failpoints"
-    with row("F19", what, twins, Sender(rate=60)) as run:
-        for name in twins.plan.twins:
-            twins[name].stop()
-            twins[name].start(INFERBUS_TEST_FAILPOINT=name.replace("x", ":"))
-        for _ in range(int(scaled(3, 10))):
-            publish_pills(twins, 3)
-            run.go_on(1.0)
-        for name in twins.plan.twins:
-            assert twins[name].wait_ended(60) == -9, f"{name} did not die"
+def test_f19_consumers_killed_between_any_two_steps(one_node: KafkaCluster, system: System) -> None:
+    """Before the write, in its transaction, after it, after the commit, around parking."""
+    places = [f"{place}{count}" for place in BETWEEN_STEPS for count in COUNTS]
+    what = f"storage and alerting SIGKILL at {len(places)} failpoints each"
+    sender = Sender(rate=60, mix=Mix(failed=0.3))
+    with row("F19", what, system, sender) as run:
+        for name in CONSUMERS:
+            system[name].kill()
+        for place in places:
+            _die_at(system, place)
         run.fault_is_over()
 
 
-@pytest.fixture
-def crowd(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Several storages in one group."""
-    cluster = clusters.give(1, QUICK)
-    members = tuple(f"storage-{n}" for n in range(int(scaled(3, 5))))
-    plan = Plan(storages=members, has_alerting=False, partitions=6)
-    folder = tmp_path_factory.mktemp("crowd")
-    with running_system(folder, cluster.bootstrap_servers, plan) as system:
-        yield system
+def _die_at(system: System, place: str) -> None:
+    """Have both consumers reach a failpoint, at which they are killed."""
+    for name in CONSUMERS:
+        system[name].start(INFERBUS_TEST_FAILPOINT=place)
+    ends_at = time.monotonic() + 90
+    while alive := [name for name in CONSUMERS if system[name].is_running]:
+        assert time.monotonic() < ends_at, f"{alive} did not die at {place}"
+        if "park" in place:
+            publish_pills(system, 3)
+        time.sleep(0.5)
+    for name in CONSUMERS:
+        assert system[name].wait_ended() == -9, f"{name} did not die at {place}"
+        KILLS.sent += 1
 
 
-def test_f21_rebalance_storm(one_node: KafkaCluster, crowd: System) -> None:
+def test_f21_rebalance_storm(one_node: KafkaCluster, pair: System) -> None:
     """Members come, die, and freeze beyond their session, so that they wake up as zombies."""
     turns = int(scaled(3, 60))
-    with row("F21", f"rebalance storm, {turns} turns", crowd, Sender(rate=80)) as run:
-        zombie = crowd["storage-0"]
+    with row("F21", f"rebalance storm, {turns} turns", pair, Sender(rate=80)) as run:
+        zombie, *victims = (pair[name] for name in pair.plan.storages)
         zombie.freeze()
         for turn in range(turns):
-            victim = crowd[f"storage-{1 + turn % (len(crowd.plan.storages) - 1)}"]
+            victim = victims[turn % len(victims)]
             CHANCE.choice((victim.kill, victim.stop))()
             run.go_on(CHANCE.uniform(0.5, 2.0))
             victim.start()

@@ -35,11 +35,11 @@ def proxy(clusters: Clusters) -> Iterator[Proxy]:
         yield proxy
 
 
-@pytest.fixture(scope="module")
-def behind(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+@pytest.fixture
+def behind(proxy: Proxy, clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> System:
     """A system that reaches Kafka through the proxy."""
-    with running_system(tmp_path_factory.mktemp("behind"), proxy.address) as system:
-        yield system
+    folder = tmp_path_factory.mktemp("behind")
+    return clusters.hold("behind", lambda: running_system(folder, proxy.address))
 
 
 def test_f9_lost_acknowledgements(proxy: Proxy, behind: System) -> None:

@@ -1,15 +1,12 @@
 """Three nodes, replication 3, two in sync: leaders, followers and controllers lost."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.faults.clusters import Clusters
-from tests.faults.conftest import THREE
 from tests.faults.load import Sender
 from tests.faults.report import FULL, scaled
 from tests.faults.rows import row
-from tests.faults.system import Plan, System, running_system
+from tests.faults.system import System, running_system
 from tests.support.kafka import KafkaCluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(3600)]
@@ -18,13 +15,13 @@ full_form_only = pytest.mark.skipif(not FULL, reason="INFERBUS_TEST_FAULTS=full:
 LOAD = Sender(rate=scaled(60, 100))
 
 
-@pytest.fixture(scope="module")
-def replicated(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+@pytest.fixture
+def replicated(
+    three_nodes: KafkaCluster, clusters: Clusters, tmp_path_factory: pytest.TempPathFactory
+) -> System:
     """A plain system on three nodes."""
-    cluster = clusters.give(3, THREE)
-    folder = tmp_path_factory.mktemp("replicated")
-    with running_system(folder, cluster.bootstrap_servers, Plan()) as system:
-        yield system
+    folder, servers = tmp_path_factory.mktemp("replicated"), three_nodes.bootstrap_servers
+    return clusters.hold("replicated", lambda: running_system(folder, servers))
 
 
 def test_f1_leader_chased_by_kills(three_nodes: KafkaCluster, replicated: System) -> None:

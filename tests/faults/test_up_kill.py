@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import Sender
-from tests.faults.mutants import mutant
+from tests.faults.mutants import Change, mutant
 from tests.faults.oracle import Judgement
 from tests.faults.report import scaled
 from tests.faults.up_system import UpSystem, running_up, up_row
@@ -96,7 +96,7 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_judge_finds_a_lie(name: str, tmp_path: Path) -> None:
     """A harness that finds nothing in these proves nothing about the real one."""
-    python_path = mutant(tmp_path / "mutant", *MUTANTS[name])
+    python_path = mutant(tmp_path / "mutant", Change(*MUTANTS[name]))
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     with running_up(data_dir, PYTHONPATH=python_path) as system:

@@ -18,6 +18,7 @@ from tests.faults.receiver import Receiver, receiving
 from tests.faults.report import REPORT
 from tests.faults.services import INFERBUS, Service, clean_environment
 from tests.faults.stored import read_stored
+from tests.support.kafka.node import KILLS
 from tests.support.kafka.ports import ReservedPorts
 
 _DRAIN_S = 60.0
@@ -67,14 +68,14 @@ class UpSystem:
 
     def kill_all(self) -> None:
         """End the program and its broker at the same moment, like a power cut."""
-        broker = self.content["pids"]["broker"]
-        os.kill(broker, signal.SIGKILL)
+        self.kill_broker()
         self.service.kill()
 
     def kill_broker(self) -> int:
         """End the broker alone; return its process id."""
         broker: int = self.content["pids"]["broker"]
         os.kill(broker, signal.SIGKILL)
+        KILLS.sent += 1
         return broker
 
     def wait_other_broker(self, than: int, timeout_s: float = 60.0) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import KafkaStartError
@@ -15,6 +16,16 @@ _TRAMPOLINE = Path(__file__).with_name("die_with_parent.py")
 _STARTED = b"Kafka Server started"
 _STOP_TIMEOUT_S = 30.0
 _QUOTED_LOG_BYTES = 3000
+
+
+@dataclass(slots=True)
+class Kills:
+    """How many processes a test run has killed, for its report."""
+
+    sent: int = 0
+
+
+KILLS = Kills()
 
 
 class Node:
@@ -87,6 +98,7 @@ class Node:
 
     def kill(self) -> None:
         """End the node like a power cut."""
+        KILLS.sent += self.is_running
         self._signal(signal.SIGKILL)
         self._wait(_STOP_TIMEOUT_S)
         self.is_frozen = False

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from inferbus.errors import WrongUsageError
-from inferbus.simulate.endpoint import Answer, _problem, _receipt_status, read_url
+from inferbus.simulate.endpoint import Answer, _problem, _said, read_url
 
 SECRET = "k1.eyJuIjoiYWJjIn0.c2VjcmV0"
 
@@ -47,7 +47,7 @@ def test_a_problem_never_holds_the_credential(error: Exception) -> None:
 )
 def test_a_receipt_is_read_where_there_is_one(text: bytes, status: str | None) -> None:
     """Other receivers answer other things."""
-    assert _receipt_status(text) == status
+    assert _said(text, "status") == status
 
 
 @pytest.mark.parametrize(

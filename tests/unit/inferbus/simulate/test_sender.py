@@ -11,7 +11,7 @@ from inferbus.simulate.plan import Plan, make_sendings
 from inferbus.simulate.report import Tally, percentile, table_rows
 from inferbus.simulate.sender import Manner, Sender
 
-OK = Answer(0.01, 200, "published")
+OK = Answer(0.01, 200, "published", "kafka")
 AT_ONCE = Manner(concurrency=4, retries=3, backoff_s=0.0)
 
 
@@ -184,3 +184,4 @@ async def test_the_table_leaves_out_what_did_not_happen() -> None:
     assert figures["given up"] == figures["retried"] == 0
     assert "of them duplicates" not in figures
     assert figures["receipt published"] == 5
+    assert figures["durable on kafka"] == 5

@@ -1,0 +1,103 @@
+"""The spool's disk fails while there is no Kafka; its files are damaged while it does not run."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import HAS_SMALL_DISKS, SPOOL_DISK
+from tests.faults.ledger import Call, Verdict
+from tests.faults.load import Sender
+from tests.faults.report import scaled
+from tests.faults.rows import Run, row
+from tests.faults.system import System
+from tests.support.kafka import KafkaCluster, why_no_small_disk
+from tests.support.kafka import disk as small
+
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
+
+FLIPS = 3
+# What was sent at the end of a phase may meet the disk only in the next one.
+_EDGE_S = 1.5
+
+
+@pytest.mark.skipif(not HAS_SMALL_DISKS, reason=str(why_no_small_disk()))
+def test_f17_the_spools_disk_fails(one_node: KafkaCluster, system: System) -> None:
+    """Neither Kafka nor the spool: 503, never 2xx; a slow disk is only slow."""
+    what = "no Kafka, and the spool's disk read-only, EIO on fsync, full, slow"
+    with row("F17", what, system, Sender(rate=30)) as run:
+        one_node.freeze(1)
+        run.go_on(3)  # until deliveries go to the spool at once
+        with _disk(system, "read-only"):
+            read_only = _phase(run)
+        with _disk(system, "sync-error"):
+            unsynced = _phase(run)
+        small.fill(system.folder / SPOOL_DISK)
+        full = _phase(run)
+        small.free(system.folder / SPOOL_DISK)
+        with _disk(system, "slow-sync"):
+            slow = _phase(run)
+        one_node.thaw(1)
+        run.fault_is_over()
+    for phase in (read_only, unsynced):
+        assert not [call for call in phase if call.durability == "spool"]
+    for phase in (read_only, unsynced, full):
+        refused = [call.status for call in phase if call.verdict is Verdict.REFUSED]
+        assert refused
+        assert set(refused) == {503}
+    assert [call for call in slow if call.durability == "spool"]
+
+
+@contextmanager
+def _disk(system: System, fault: str) -> Iterator[None]:
+    """Let the disk of the ingest's spool fail so; see `failing_disk`."""
+    switch = system.folder / "disk-fault"
+    switch.write_text(fault)
+    yield
+    switch.unlink()
+
+
+def _phase(run: Run) -> list[Call]:
+    """Let some time pass; return the calls that were made in it."""
+    began = time.time()
+    run.go_on(scaled(2.5 + _EDGE_S, 15))
+    ended = time.time()
+    calls = list(run.ledger.book.calls.values())
+    return [call for call in calls if began <= call.sent_at <= ended - _EDGE_S]
+
+
+def test_f18_the_spool_is_damaged(one_node: KafkaCluster, system: System) -> None:
+    """A torn tail loses nothing, a flipped byte at most its own record; all else is replayed."""
+    what = f"ingest killed, its spool's tail torn, then {FLIPS} bytes flipped: {FLIPS} may be lost"
+    ingest = system["ingest"]
+    with row("F18", what, system, Sender(rate=80), losable=FLIPS) as run:
+        one_node.freeze(1)
+        run.go_on(scaled(4, 15))
+        ingest.kill()
+        newest = _segments(system)[-1]
+        with newest.open("ab") as file:
+            file.write(newest.read_bytes()[:200])
+        ingest.start()
+        ingest.wait_ready()
+        run.go_on(scaled(1, 5))
+        ingest.kill()
+        _flip(max(_segments(system), key=lambda path: path.stat().st_size))
+        ingest.start()
+        ingest.wait_ready()
+        one_node.thaw(1)
+        run.fault_is_over()
+    assert "spool_damaged" in ingest.log
+
+
+def _segments(system: System) -> list[Path]:
+    return sorted((system.folder / SPOOL_DISK).glob("*/*.seg"))
+
+
+def _flip(file: Path) -> None:
+    """Change single bytes, far apart: each lies in another record."""
+    content = bytearray(file.read_bytes())
+    for turn in range(FLIPS):
+        content[len(content) * (turn + 1) // (FLIPS + 1)] ^= 0xFF
+    file.write_bytes(content)

@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if FULL and terminal is not None:
         REPORT.write_line = terminal.write_line
+        REPORT.begin()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -49,6 +50,8 @@ class Load:
         prefix = uuid4().hex[:6]
         self._jobs = jobs(prefix, sender.mix, self._rng)
         self._calls = (f"{prefix}-{number}" for number in itertools.count(1))
+        self.errors: Counter[str] = Counter()
+        """Calls without an answer, by the client's exception."""
         self._stopping = threading.Event()
         self._problem: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
@@ -145,7 +148,8 @@ class Load:
         try:
             async with session.post(next(self._urls), data=delivery.body) as answer:
                 status, said = answer.status, await answer.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            self.errors[type(error).__name__] += 1
             self._ledger.answered(call, Verdict.UNKNOWN)
             return Verdict.UNKNOWN
         verdict = Verdict.ACKED if status < 300 else Verdict.REFUSED

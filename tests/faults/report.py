@@ -2,10 +2,14 @@
 
 import json
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+
+from tests.support.kafka import KAFKA_VERSION
 
 FULL = os.environ.get("INFERBUS_TEST_FAULTS") == "full"
 """Whether the long form of every row was asked for."""
@@ -51,6 +55,12 @@ class Report:
             with Path(_FILE).open("a") as file:
                 file.write(json.dumps(row) + "\n")
 
+    def begin(self) -> None:
+        """Write down what is run where, for whoever reads the figures later."""
+        if _FILE:
+            with Path(_FILE).open("a") as file:
+                file.write(json.dumps({"run": surroundings()}) + "\n")
+
     def say(self, line: str) -> None:
         """Show a line of progress."""
         if self.write_line is not None:
@@ -59,6 +69,21 @@ class Report:
     def table(self) -> str:
         """Return the rows as a Markdown table."""
         return render(self.rows)
+
+
+def surroundings() -> dict[str, str]:
+    """Return date, machine and versions."""
+    with Path("/proc/meminfo").open() as meminfo:
+        memory_gb = int(next(meminfo).split()[1]) / 1024**2
+    packages = ("inferbus", "kafka-python", "aiohttp", "SQLAlchemy")
+    versions = [f"{name} {version(name)}" for name in packages]
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{os.cpu_count()} cores, {memory_gb:.0f} GB, {platform.platform(terse=True)}",
+        "versions": ", ".join(
+            [f"Apache Kafka {KAFKA_VERSION}", f"Python {platform.python_version()}", *versions]
+        ),
+    }
 
 
 def scaled(short: float, full: float) -> float:

@@ -81,13 +81,13 @@ def row(
             with Watch(system) as run.watch:
                 with load.running():
                     load.wait_for_acks(20)
-                    time.sleep(scaled(0.0, 5.0))  # a process that has just begun still grows
+                    time.sleep(scaled(0.0, 3.0))  # a process that has just begun still grows
                     run.memory_before = memory_mb(system)
                     yield run
                     if run.fault_ended_at is None:
                         run.fault_is_over()
                     system.ensure_running()
-                    time.sleep(scaled(1.5, 5.0) if after_s is None else after_s)
+                    time.sleep(scaled(1.5, 3.0) if after_s is None else after_s)
                 judgement = _judged(run, drain_s)
         except BaseException as error:
             REPORT.add(row=name, what=what, verdict=f"FAILS: {str(error).splitlines()[0]}")

@@ -24,7 +24,7 @@ def test_f30_duplicate_storm(one_node: KafkaCluster, pair: System) -> None:
     """Each delivery ten times at once over two ingests is one row."""
     sender = Sender(rate=20, copies=10, duplicates=0.2)
     with row("F30", "each delivery x10 at once, two ingests", pair, sender) as run:
-        run.go_on(scaled(3, 60))
+        run.go_on(scaled(3, 30))
     assert REPORT.rows[-1]["copies"] >= 1  # type: ignore[operator] # a count
 
 
@@ -32,7 +32,7 @@ def test_f31_conflicts(one_node: KafkaCluster, pair: System) -> None:
     """Other content under the same id is kept beside the first, never over it."""
     sender = Sender(rate=80, mix=Mix(conflicting=0.4))
     with row("F31", "same id, other content", pair, sender) as run:
-        run.go_on(scaled(2, 30))
+        run.go_on(scaled(2, 20))
     assert REPORT.rows[-1]["conflicts"] >= 20  # type: ignore[operator] # a count
 
 
@@ -61,7 +61,7 @@ def test_f27_clocks_apart(one_node: KafkaCluster, pair: System, shift: str) -> N
             pair[name].start(**fake)
         for name in ("ingest-2", "storage-2"):
             pair[name].wait_ready(60)
-        run.go_on(scaled(2, 10))
+        run.go_on(scaled(2, 6))
         run.fault_is_over()
         for name in ("ingest-2", "storage-2"):
             pair[name].stop()

@@ -28,7 +28,7 @@ def test_f23_postgresql_dies_and_comes_back(one_node: KafkaCluster, tmp_path: Pa
             running_system(tmp_path / "system", one_node.bootstrap_servers, plan) as system,
             row("F23", "PostgreSQL SIGKILL, restart, away", system, Sender(rate=100)) as run,
         ):
-            for _ in range(int(scaled(1, 3))):
+            for _ in range(int(scaled(1, 2))):
                 server.kill()
                 server.start()
                 run.go_on(scaled(0.5, 5))
@@ -42,7 +42,7 @@ def test_f23_postgresql_dies_and_comes_back(one_node: KafkaCluster, tmp_path: Pa
 
 def test_f25_sqlite_locked(one_node: KafkaCluster, system: System) -> None:
     """Another program holds the write lock for longer than we wait for it."""
-    seconds = scaled(7, 30)
+    seconds = scaled(7, 20)
     with row("F25", f"SQLite write lock held {seconds:.0f} s", system, Sender(rate=80)) as run:
         with sqlite3.connect(
             system.folder / DATABASE_DISK / "inferbus.db", isolation_level=None
@@ -60,7 +60,7 @@ def test_f25_sqlite_disk_full(one_node: KafkaCluster, system: System) -> None:
     disk = system.folder / DATABASE_DISK
     with row("F25", "SQLite's disk full", system, Sender(rate=80)) as run:
         small.fill(disk)
-        run.go_on(scaled(3, 30))
+        run.go_on(scaled(3, 20))
         small.free(disk)
         run.fault_is_over()
     _require_sound(disk / "inferbus.db")
@@ -72,7 +72,7 @@ def test_f25_sqlite_power_loss(one_node: KafkaCluster, system: System, tmp_path:
 
     Complete means: it holds all that was stored when the last offset had been committed.
     """
-    times = int(scaled(2, 15))
+    times = int(scaled(2, 10))
     with row("F25", f"SQLite's files as a power cut leaves them x{times}", system) as run:
         for number in range(times):
             run.go_on(scaled(0.7, 2))

@@ -1,7 +1,11 @@
 """Processes of ours that die, stop or freeze under load."""
 
+import json
+import os
 import random
+import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +14,7 @@ from tests.faults.load import Sender
 from tests.faults.pills import publish_pills
 from tests.faults.report import FULL, REPORT, scaled
 from tests.faults.rows import Run, row
+from tests.faults.services import Service, ask
 from tests.faults.system import System
 from tests.support.kafka import KafkaCluster
 from tests.support.kafka.node import KILLS
@@ -32,7 +37,7 @@ COUNTS = ("", ":2", ":7") if FULL else ("",)
 
 def test_f14_ingest_killed_under_load(one_node: KafkaCluster, system: System) -> None:
     """What it has acknowledged is in Kafka or in its spool, which its next start drains."""
-    kills = int(scaled(2, 30))
+    kills = int(scaled(2, 20))
     with row("F14", f"ingest SIGKILL x{kills} under load", system, Sender(rate=150)) as run:
         for _ in range(kills):
             run.go_on(CHANCE.uniform(0.2, 1.2))
@@ -45,7 +50,7 @@ def test_f14_ingest_killed_under_load(one_node: KafkaCluster, system: System) ->
 
 def test_f15_ingest_stopped_in_order_under_load(one_node: KafkaCluster, system: System) -> None:
     """It answers what it has read, exits 0 within 20 s, and nothing acknowledged is lost."""
-    stops = int(scaled(1, 30))
+    stops = int(scaled(1, 20))
     with row("F15", f"ingest SIGTERM x{stops} under load", system, Sender(rate=150)) as run:
         for _ in range(stops):
             run.go_on(CHANCE.uniform(0.2, 1.0))
@@ -56,6 +61,70 @@ def test_f15_ingest_stopped_in_order_under_load(one_node: KafkaCluster, system: 
             system["ingest"].start()
             system["ingest"].wait_ready()
             run.load.wait_for_acks(5)
+
+
+@pytest.fixture
+def two_workers(system: System) -> Iterator[System]:
+    """The system with an ingest of two workers, and with one again afterwards."""
+    ingest = system["ingest"]
+    for settings in ({"INFERBUS_INGEST__WORKERS": "2"}, {}):
+        ingest.stop()
+        ingest.start(**settings)
+        ingest.wait_ready()
+        if settings:
+            yield system
+
+
+def test_f14_workers_killed_under_load(one_node: KafkaCluster, two_workers: System) -> None:
+    """One worker, then the other, now and then all at once: spools are adopted and drained."""
+    kills = int(scaled(2, 20))
+    what = f"one of two workers SIGKILL x{kills}, all of them each fifth time"
+    ingest = two_workers["ingest"]
+    with row("F14", what, two_workers, Sender(rate=150)) as run:
+        for turn in range(kills):
+            run.go_on(CHANCE.uniform(0.2, 1.2))
+            if turn % 5 == 1:
+                ingest.kill()
+                ingest.start(INFERBUS_INGEST__WORKERS="2")
+                ingest.wait_ready()
+            else:
+                _signal_worker(ingest, turn % 2, signal.SIGKILL)
+                KILLS.sent += 1
+            run.fault_is_over()
+            run.load.wait_for_acks(5)
+
+
+def test_f15_workers_replaced_under_load(one_node: KafkaCluster, two_workers: System) -> None:
+    """One after the other is asked to end: no connection is refused, for another one serves."""
+    stops = int(scaled(2, 20))
+    with row("F15", f"one of two workers SIGTERM x{stops}", two_workers, Sender(rate=150)) as run:
+        for turn in range(stops):
+            run.go_on(CHANCE.uniform(0.2, 1.0))
+            _signal_worker(two_workers["ingest"], turn % 2, signal.SIGTERM)
+            run.fault_is_over()
+            run.load.wait_for_acks(5)
+    assert run.load.errors["ClientConnectorError"] == 0, run.load.errors
+
+
+def _signal_worker(ingest: Service, number: int, what: signal.Signals) -> None:
+    """Signal one worker; return once another process has taken its place and serves."""
+    pid = _serving(ingest)[number]
+    os.kill(pid, what)
+    ends_at = time.monotonic() + 60
+    while len(now := _serving(ingest)) < 2 or pid in now:
+        assert time.monotonic() < ends_at, f"worker {number} is not replaced\n{ingest.log[-2000:]}"
+        time.sleep(0.05)
+
+
+def _serving(ingest: Service) -> list[int]:
+    """Return the process ids of the workers that serve."""
+    _, said = ask(f"{ingest.admin_url}/readyz")
+    try:
+        checks = json.loads(said)["checks"]
+    except (ValueError, KeyError):
+        return []
+    workers = [check for name, check in sorted(checks.items()) if name.startswith("worker ")]
+    return [check["pid"] for check in workers if check["status"] == "ok"]
 
 
 def test_f16_ingest_frozen(one_node: KafkaCluster, system: System) -> None:
@@ -70,12 +139,12 @@ def test_f16_ingest_frozen(one_node: KafkaCluster, system: System) -> None:
 
 def test_f20_consumers_killed_at_random(one_node: KafkaCluster, system: System) -> None:
     """Both redo what they had not committed; a row, a count and an alert stay one."""
-    kills = int(scaled(1, 15))
+    kills = int(scaled(1, 10))
     what = f"storage and alerting SIGKILL x{kills} each"
     with row("F20", what, system, Sender(rate=100)) as run:
         for _ in range(kills):
             # Half of the time within a rebalance, half of the time in the middle of work.
-            run.go_on(CHANCE.uniform(0.5, scaled(1.5, 20)))
+            run.go_on(CHANCE.uniform(0.5, scaled(1.5, 8)))
             for name in ("storage", "alerting"):
                 system[name].kill()
                 system[name].start()
@@ -84,7 +153,7 @@ def test_f20_consumers_killed_at_random(one_node: KafkaCluster, system: System) 
 
 def test_everything_killed_at_once(one_node: KafkaCluster, system: System) -> None:
     """Ingest, storage, alerting and the broker, as when the machine's programs all die."""
-    kills = int(scaled(1, 10))
+    kills = int(scaled(1, 6))
     what = f"ingest, storage, alerting and broker SIGKILL x{kills} at once"
     with row("ALL", what, system, Sender(rate=100)) as run:
         for _ in range(kills):
@@ -133,7 +202,7 @@ def _die_at(system: System, place: str) -> None:
 
 def test_f21_rebalance_storm(one_node: KafkaCluster, pair: System) -> None:
     """Members come, die, and freeze beyond their session, so that they wake up as zombies."""
-    turns = int(scaled(3, 60))
+    turns = int(scaled(3, 30))
     with row("F21", f"rebalance storm, {turns} turns", pair, Sender(rate=80)) as run:
         zombie, *victims = (pair[name] for name in pair.plan.storages)
         zombie.freeze()

@@ -62,7 +62,7 @@ def _disk(system: System, fault: str) -> Iterator[None]:
 def _phase(run: Run) -> list[Call]:
     """Let some time pass; return the calls that were made in it."""
     began = time.time()
-    run.go_on(scaled(2.5 + _EDGE_S, 15))
+    run.go_on(scaled(2.5 + _EDGE_S, 8))
     ended = time.time()
     calls = list(run.ledger.book.calls.values())
     return [call for call in calls if began <= call.sent_at <= ended - _EDGE_S]
@@ -74,7 +74,7 @@ def test_f18_the_spool_is_damaged(one_node: KafkaCluster, system: System) -> Non
     ingest = system["ingest"]
     with row("F18", what, system, Sender(rate=80), losable=FLIPS) as run:
         one_node.freeze(1)
-        run.go_on(scaled(4, 15))
+        run.go_on(scaled(4, 10))
         ingest.kill()
         newest = _segments(system)[-1]
         with newest.open("ab") as file:

@@ -37,14 +37,14 @@ def killed_whole(system: UpSystem, name: str, times: int) -> Judgement:
 def test_up_killed_whole(tmp_path: Path) -> None:
     """The spool holds what the broker forgot, and what no consumer had settled."""
     with running_up(tmp_path) as system:
-        judgement = killed_whole(system, "U1", int(scaled(5, 50)))
+        judgement = killed_whole(system, "U1", int(scaled(3, 30)))
 
     assert not judgement.broken, judgement
 
 
 def test_up_loses_its_broker(tmp_path: Path) -> None:
     """It is replaced by an empty one; consumers begin anew on it and miss nothing."""
-    times = int(scaled(2, 20))
+    times = int(scaled(1, 10))
     what = f"embedded broker SIGKILL x{times} under load"
     with (
         running_up(tmp_path) as system,

@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 BENCH_TOOLS := $(VENV)/bench-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up test test-stack lint types fmt bench bench-full profile lock clean
+.PHONY: help install install-dev up test test-stack faults lint types fmt bench bench-full profile lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ test: $(VENV)/.dev ## every test this machine can run
 
 test-stack: $(VENV)/.dev ## the system tests on the compose stack only
 	@scripts/test tests/system/stack $(ARGS)
+
+faults: $(VENV)/.dev ## the fault suite in full, about an hour: a table in build/faults
+	@scripts/faults $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, the import rules, licences and known vulnerabilities
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -91,10 +91,10 @@ def scaled(short: float, full: float) -> float:
     return full if FULL else short
 
 
-def render(rows: list[dict[str, object]]) -> str:
+def render(rows: list[dict[str, object]], columns: Mapping[str, str] = COLUMNS) -> str:
     """Return rows as a Markdown table."""
-    lines = [_line(list(COLUMNS.values())), _line(["---"] * len(COLUMNS))]
-    lines += [_line([_shown(row.get(key)) for key in COLUMNS]) for row in rows]
+    lines = [_line(list(columns.values())), _line(["---"] * len(columns))]
+    lines += [_line([_shown(row.get(key)) for key in columns]) for row in rows]
     return "\n".join(lines)
 
 

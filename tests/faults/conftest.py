@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say how it goes, where it takes long."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if FULL and terminal is not None:
-        REPORT.write_line = terminal.write_line
+        REPORT.write_line = partial(_say, terminal)
         REPORT.begin()
+
+
+def _say(terminal: pytest.TerminalReporter, line: str) -> None:
+    terminal.write_line(line)
+    terminal.flush()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

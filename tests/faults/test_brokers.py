@@ -5,7 +5,7 @@ import pytest
 from tests.faults.conftest import HAS_SMALL_DISKS
 from tests.faults.draining import wait_drained
 from tests.faults.load import Sender
-from tests.faults.report import FULL, scaled
+from tests.faults.report import FULL, full_form_only, scaled
 from tests.faults.rows import row
 from tests.faults.system import System
 from tests.support.kafka import KafkaCluster, why_no_small_disk
@@ -33,6 +33,7 @@ def test_f3_broker_frozen(one_node: KafkaCluster, system: System, seconds: int) 
         run.fault_is_over()
 
 
+@full_form_only
 def test_broker_killed_again_and_again(one_node: KafkaCluster, system: System) -> None:
     """Each time it is back within seconds, with what it had acknowledged."""
     kills = int(scaled(1, 10))

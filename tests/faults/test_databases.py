@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.conftest import DATABASE_DISK, HAS_SMALL_DISKS
 from tests.faults.load import Sender
-from tests.faults.report import scaled
+from tests.faults.report import full_form_only, scaled
 from tests.faults.rows import row
 from tests.faults.stored import read_stored
 from tests.faults.system import Plan, System, running_system
@@ -66,6 +66,7 @@ def test_f25_sqlite_disk_full(one_node: KafkaCluster, system: System) -> None:
     _require_sound(disk / "inferbus.db")
 
 
+@full_form_only
 def test_f25_sqlite_power_loss(one_node: KafkaCluster, system: System, tmp_path: Path) -> None:
     """
     What a power cut would leave, copied while both writers stand still: sound, and complete.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.faults.draining import wait_drained
-from tests.faults.report import REPORT, scaled
+from tests.faults.report import REPORT, full_form_only, scaled
 from tests.faults.stored import read_stored
 from tests.faults.system import System
 from tests.support.kafka import KafkaCluster
@@ -32,6 +32,7 @@ def test_simulate_through_an_outage_with_a_spool(one_node: KafkaCluster, system:
     assert audit["is_balanced"], audit
 
 
+@full_form_only
 def test_simulate_through_an_outage_without_a_spool(one_node: KafkaCluster, system: System) -> None:
     """Only 503: nothing is promised that cannot be kept."""
     ingest = system["ingest"]

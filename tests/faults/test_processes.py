@@ -12,7 +12,7 @@ import pytest
 from tests.faults.deliveries import Mix
 from tests.faults.load import Sender
 from tests.faults.pills import publish_pills
-from tests.faults.report import FULL, REPORT, scaled
+from tests.faults.report import FULL, REPORT, full_form_only, scaled
 from tests.faults.rows import Run, row
 from tests.faults.services import Service, ask
 from tests.faults.system import System
@@ -48,6 +48,7 @@ def test_f14_ingest_killed_under_load(one_node: KafkaCluster, system: System) ->
             run.load.wait_for_acks(5)
 
 
+@full_form_only
 def test_f15_ingest_stopped_in_order_under_load(one_node: KafkaCluster, system: System) -> None:
     """It answers what it has read, exits 0 within 20 s, and nothing acknowledged is lost."""
     stops = int(scaled(1, 20))
@@ -127,6 +128,7 @@ def _serving(ingest: Service) -> list[int]:
     return [check["pid"] for check in workers if check["status"] == "ok"]
 
 
+@full_form_only
 def test_f16_ingest_frozen(one_node: KafkaCluster, system: System) -> None:
     """Its senders hear nothing and keep their deliveries."""
     sender = Sender(rate=50, timeout_s=3.0)

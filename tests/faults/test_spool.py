@@ -62,7 +62,7 @@ def _disk(system: System, fault: str) -> Iterator[None]:
 def _phase(run: Run) -> list[Call]:
     """Let some time pass; return the calls that were made in it."""
     began = time.time()
-    run.go_on(scaled(2.5 + _EDGE_S, 8))
+    run.go_on(scaled(1.0 + _EDGE_S, 8))
     ended = time.time()
     calls = list(run.ledger.book.calls.values())
     return [call for call in calls if began <= call.sent_at <= ended - _EDGE_S]

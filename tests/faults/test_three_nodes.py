@@ -4,14 +4,13 @@ import pytest
 
 from tests.faults.clusters import Clusters
 from tests.faults.load import Sender
-from tests.faults.report import FULL, scaled
+from tests.faults.report import full_form_only, scaled
 from tests.faults.rows import row
 from tests.faults.system import System, running_system
 from tests.support.kafka import KafkaCluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(3600)]
 
-full_form_only = pytest.mark.skipif(not FULL, reason="INFERBUS_TEST_FAULTS=full: the long form")
 LOAD = Sender(rate=scaled(60, 100))
 
 

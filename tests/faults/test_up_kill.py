@@ -13,7 +13,7 @@ import pytest
 from tests.faults.load import Sender
 from tests.faults.mutants import Change, mutant
 from tests.faults.oracle import Judgement
-from tests.faults.report import scaled
+from tests.faults.report import full_form_only, scaled
 from tests.faults.up_system import UpSystem, running_up, up_row
 
 pytestmark = [pytest.mark.faults, pytest.mark.embedded, pytest.mark.timeout(1800)]
@@ -93,6 +93,7 @@ MUTANTS = {
 }
 
 
+@full_form_only
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_judge_finds_a_lie(name: str, tmp_path: Path) -> None:
     """A harness that finds nothing in these proves nothing about the real one."""

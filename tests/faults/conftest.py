@@ -29,7 +29,7 @@ DATABASE_DISK = "disk-database"
 SPOOL_DISK = "spool-ingest"
 
 # What shares a cluster or a system runs in a row: each is started once.
-_GROUPS = ("system", "pair", "judgements", "one_node", "proxy", "three_nodes")
+_GROUPS = ("system", "pair", "judgements", "endpoint", "one_node", "proxy", "three_nodes")
 
 
 @pytest.hookimpl(trylast=True)

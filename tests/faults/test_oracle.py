@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from tests.faults.draining import Patience
 from tests.faults.ledger import Book, Ledger, Sent, Verdict, read_ledger
 from tests.faults.oracle import judge, leaks
 from tests.faults.stored import EventRow, Stored, Told
@@ -134,3 +135,11 @@ def test_the_ledger_survives_a_kill(tmp_path: Path) -> None:
         file.write(b'{"say": "send')
 
     assert read_ledger(tmp_path / "ledger") == written
+
+
+def test_patience_lasts_while_less_and_less_is_left() -> None:
+    patience = Patience(without_progress_s=0.0, at_most_s=60.0)
+
+    assert not patience.lasts(3)
+    assert Patience(without_progress_s=60.0, at_most_s=60.0).lasts(3)
+    assert not Patience(without_progress_s=60.0, at_most_s=0.0).lasts(3)

@@ -55,6 +55,11 @@ class Handover:
             future.set_exception(error)
         return future
 
+    def unanswered_s(self) -> float:
+        """Return for how long the oldest record handed over has no outcome."""
+        oldest_at = self._outbox.oldest_at()
+        return 0.0 if oldest_at is None else self._clock() - oldest_at
+
     def _wake(self) -> None:
         """Let the thread know that something waits in an outbox that was empty."""
 

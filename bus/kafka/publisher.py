@@ -69,11 +69,6 @@ class KafkaPublisher(Handover):
             return self._diagnose() or self._problem
         return self._problem
 
-    def unanswered_s(self) -> float:
-        """Return for how long the oldest record handed over has no outcome."""
-        oldest_at = self._outbox.oldest_at()
-        return 0.0 if oldest_at is None else self._clock() - oldest_at
-
     def close(self, timeout_s: float = 10.0) -> None:
         """Wait for what was handed over, up to the timeout, then fail the rest and stop."""
         self._outbox.close()

@@ -37,6 +37,23 @@ def wait_drained(asks: Iterable[Ask], timeout_s: float) -> float:
     raise NotDrainedError(f"after {timeout_s:g} s: {'; '.join(left)}")
 
 
+class Patience:
+    """Lasts as long as less and less is left, but not for ever."""
+
+    def __init__(self, without_progress_s: float, at_most_s: float) -> None:
+        self._without_progress_s = without_progress_s
+        self._ends_at = time.monotonic() + at_most_s
+        self._progress_at = time.monotonic()
+        self._least: int | None = None
+
+    def lasts(self, left: int) -> bool:
+        """Tell whether to go on waiting, now that so much is left."""
+        now = time.monotonic()
+        if self._least is None or left < self._least:
+            self._least, self._progress_at = left, now
+        return now < self._ends_at and now < self._progress_at + self._without_progress_s
+
+
 class Lag:
     """Asks Kafka how many records the groups have not committed."""
 

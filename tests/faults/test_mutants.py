@@ -73,12 +73,13 @@ INGESTS: Mapping[str, Mutant] = {
         (
             Change("bus/kafka/outbox.py", "records: int = 10_000", "records: int = 5"),
             Change(
-                "bus/kafka/publisher.py",
+                "bus/kafka/handover.py",
                 "        except PublishError as error:\n"
                 "            PUBLISH_ERRORS.labels(_word(error)).inc()\n"
                 "            raise\n",
                 "        except QueueFullError:\n"
-                "            resolve(Position(record.topic, 0, 0))\n",
+                "            resolve(Position(record.topic, 0, 0))\n"
+                "            return False\n",
             ),
         ),
     ),

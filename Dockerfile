@@ -15,10 +15,11 @@ COPY bus bus
 COPY ingest ingest
 COPY consumers consumers
 COPY inferbus inferbus
-# Byte code by content, not by time: the same sources give the same image.
+# Byte code by content, not by time, also of what the build has just used (-f): the same sources
+# give the same image.
 RUN python3 -m pip --python /opt/inferbus/bin/python install --quiet --no-compile \
         --no-build-isolation --no-deps . \
-    && /opt/inferbus/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+    && /opt/inferbus/bin/python -m compileall -f -q -j 0 --invalidation-mode unchecked-hash \
         /opt/inferbus/lib
 
 FROM ${PYTHON_IMAGE}

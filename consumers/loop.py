@@ -51,6 +51,10 @@ class Loop:
         """Return what the last step failed with."""
         return Check(self._problem)
 
+    def succeeded(self) -> None:
+        """Forget the last failure: for a step that goes on for long, after each piece of it."""
+        self._problem = None
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._woken.clear()
@@ -64,7 +68,7 @@ class Loop:
         except Exception as error:  # noqa: BLE001 - the thread must outlive any step; it is logged
             self._failed(error)
         else:
-            self._problem = None
+            self.succeeded()
 
     def _failed(self, error: Exception) -> None:
         problem = f"{self.name}: {type(error).__name__}: {mask_url(_first_line(error))}"

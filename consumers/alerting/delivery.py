@@ -33,13 +33,14 @@ class Delivery:
         """Return why the last alert was not told; the process stays ready, it is tried again."""
         return Check(self._problem, is_degraded=True)
 
-    def tell_due(self, stop: Event) -> None:
-        """Tell everything that is due, or until stopped."""
+    def tell_due(self, stop: Event, settled: Callable[[], None] = lambda: None) -> None:
+        """Tell everything that is due, or until stopped; `settled` is called after each."""
         while not stop.is_set():
             taken = self._outbox.take(self._notifier.name)
             if taken is None:
                 return
             self._tell(taken)
+            settled()
 
     def _tell(self, taken: Notification) -> None:
         try:

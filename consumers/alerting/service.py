@@ -115,8 +115,11 @@ class AlertingService:
 
     def _make_telling(self, notifier: Notifier, outbox: Outbox) -> Loop:
         delivery = Delivery(notifier, outbox, _now)
-        step = self._when_ready(delivery.tell_due)
-        loop = Loop(f"alerting_{notifier.name}", step, TELL_EVERY_S)
+
+        def tell(stop: Event) -> None:
+            delivery.tell_due(stop, loop.succeeded)
+
+        loop = Loop(f"alerting_{notifier.name}", self._when_ready(tell), TELL_EVERY_S)
         self._health.register(loop.name, lambda: _first_problem(loop.state(), delivery.state()))
         return loop
 

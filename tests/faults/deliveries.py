@@ -29,7 +29,7 @@ class Delivery:
 class Mix:
     """How many of the jobs are of which kind; the rest succeeds, small."""
 
-    failed: float = 0.06
+    failed: float = 0.04
     progress: float = 0.06
     large: float = 0.06
     quarantined: float = 0.03

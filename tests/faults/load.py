@@ -77,7 +77,7 @@ class Load:
         finally:
             self.stop()
 
-    def wait_for_acks(self, count: int, timeout_s: float = 30.0) -> None:
+    def wait_for_acks(self, count: int, timeout_s: float = 90.0) -> None:
         """Return when so many further calls were answered 2xx."""
         wanted = self._ledger.book.count(Verdict.ACKED) + count
         ends_at = time.monotonic() + timeout_s

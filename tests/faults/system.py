@@ -193,7 +193,7 @@ class System:
         for service in ended:
             service.start()
         for service in self.services.values():
-            service.wait_ready(60.0)
+            service.wait_ready(120.0)
 
     def new_records(self) -> list[Published]:
         """Return every record on the system's topics that no earlier call has returned."""

@@ -65,3 +65,22 @@ def test_a_failing_step_is_said_once_and_run_again() -> None:
     assert reason == "tell: RuntimeError: the disk is full"
     assert [line["event"] for line in lines] == ["step_failed"]
     assert loop.state().reason is None
+
+
+def test_a_long_step_is_healthy_again_before_it_ends() -> None:
+    """A backlog takes minutes: nobody is to hear of a locked database for all that time."""
+    states: list[str | None] = []
+    turns = iter((False, True))
+
+    def step(_stop: Event) -> None:
+        if not next(turns):
+            raise RuntimeError("database is locked")
+        states.append(loop.state().reason)
+        loop.succeeded()
+        states.append(loop.state().reason)
+
+    loop = Loop("tell", step, period_s=3600)
+    loop.run_step()
+    loop.run_step()
+
+    assert states == ["tell: RuntimeError: database is locked", None]

@@ -4,6 +4,9 @@ import socket
 import sys
 from contextlib import ExitStack
 
+# Docker counts the ports that it publishes up from here, and asks for each by its number.
+_CONTAINERS = range(32768, 33768)
+
 
 class ReservedPorts(ExitStack):
     """
@@ -17,6 +20,11 @@ class ReservedPorts(ExitStack):
 
     def reserve(self) -> int:
         """Return a port that no other program will be given."""
+        while (port := self._any_port()) in _CONTAINERS:
+            pass
+        return port
+
+    def _any_port(self) -> int:
         holder = self.enter_context(socket.socket())
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", 0))

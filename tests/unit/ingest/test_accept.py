@@ -316,3 +316,23 @@ async def test_the_nonce_keeps_identical_bodies_apart(
     await accept(acceptor, body, Capability("k1", "nonce-two"))
 
     assert len({record.key for record in keeper.records}) == 2
+
+
+async def test_a_quoted_credential_is_masked_in_what_is_derived(
+    acceptor: Acceptor, keeper: RememberingKeeper
+) -> None:
+    """The record's own fields and the receipt show none; the payload is as it came."""
+    secret = "a-token-of-some-length"
+    body = b'{"request_id":"%(s)b","inference_status":{"status":"failed"},"error":"lost %(s)b"}' % {
+        b"s": secret.encode()
+    }
+    delivery = Delivery("deepinfra", body, datetime.now(UTC), secrets=(secret,))
+
+    answer = await acceptor.accept(delivery, NOW_S)
+
+    record = keeper.records[0]
+    head, _, payload = (record.value or b"").partition(b'"payload":')
+    shown = head + repr((record.key, record.headers, answer.as_json())).encode()
+    assert secret.encode() not in shown
+    assert b"lost ***" in head
+    assert payload == body + b"}"

@@ -83,6 +83,14 @@ def judge(
     return judgement
 
 
+def verdict_of(judgement: Judgement, row: str = "") -> str:
+    """Return it in a few words; in the rows M, which hold mutants, findings are what is wanted."""
+    found = ", ".join(sorted(judgement.broken))
+    if row == "M":
+        return f"the judge finds {found or 'nothing'}"
+    return f"FAILS {found}" if found else "holds"
+
+
 def missing(book: Book, stored: Stored) -> set[Identity]:
     """Return what was acknowledged and is nowhere in storage."""
     return {each for each in book.identities(Verdict.ACKED) if not _is_kept(each, stored)}

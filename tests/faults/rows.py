@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from tests.faults.draining import NotDrainedError, Patience, wait_drained
 from tests.faults.ledger import Book, Ledger, Verdict
 from tests.faults.load import Load, Sender
-from tests.faults.oracle import Judgement, judge, leaks
+from tests.faults.oracle import Judgement, judge, leaks, verdict_of
 from tests.faults.report import FULL, REPORT, scaled
 from tests.faults.stored import Stored, Told, read_stored
 from tests.faults.system import Published, System
@@ -203,8 +203,9 @@ def _tables(url: str) -> dict[str, bytes]:
 
 
 def _report(run: Run, judgement: Judgement) -> None:
-    verdict = "holds" if not judgement.broken else f"FAILS {', '.join(sorted(judgement.broken))}"
-    REPORT.add(row=run.name, what=run.what, **judgement.figures, verdict=verdict)
+    REPORT.add(
+        row=run.name, what=run.what, **judgement.figures, verdict=verdict_of(judgement, run.name)
+    )
 
 
 def stored(system: System) -> Stored:

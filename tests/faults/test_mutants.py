@@ -18,7 +18,7 @@ from tests.faults.draining import Ask, Lag, spool_empty, wait_drained
 from tests.faults.ledger import Book, Ledger
 from tests.faults.load import Load, Sender
 from tests.faults.mutants import Change, mutant
-from tests.faults.oracle import Judgement, judge
+from tests.faults.oracle import Judgement, judge, verdict_of
 from tests.faults.report import REPORT
 from tests.faults.stored import read_stored
 from tests.faults.system import Plan, System, running_system
@@ -183,8 +183,7 @@ def _judged(system: System, books: Mapping[str, Book]) -> dict[str, Judgement]:
         found[name] = judge(books[SOUND_INGEST], held[name], known=everything)
     for name, judgement in found.items():
         what = f"mutant: {MUTANTS[name].what}" if name in MUTANTS else "sound beside the mutants"
-        finds = ", ".join(sorted(judgement.broken)) or "nothing"
-        REPORT.add(row="M", what=what, **judgement.figures, verdict=f"the judge finds {finds}")
+        REPORT.add(row="M", what=what, **judgement.figures, verdict=verdict_of(judgement, "M"))
     return found
 
 

@@ -22,9 +22,10 @@ CHANCE = random.Random(5)  # noqa: S311 - moments, no secret
 SENDER = Sender(rate=80, retries=5)
 
 
-def killed_whole(system: UpSystem, name: str, times: int) -> Judgement:
+def killed_whole(system: UpSystem, times: int, mutant_is: str = "") -> Judgement:
     """Kill everything at random moments under load."""
     what = f"`up` and its broker SIGKILL x{times} under load"
+    name, what = ("M", f"mutant: {mutant_is}; {what}") if mutant_is else ("U1", what)
     with up_row(name, what, system, SENDER) as (load, judgement):
         for _ in range(times):
             time.sleep(CHANCE.uniform(0.0, 1.0))
@@ -37,7 +38,7 @@ def killed_whole(system: UpSystem, name: str, times: int) -> Judgement:
 def test_up_killed_whole(tmp_path: Path) -> None:
     """The spool holds what the broker forgot, and what no consumer had settled."""
     with running_up(tmp_path) as system:
-        judgement = killed_whole(system, "U1", int(scaled(3, 30)))
+        judgement = killed_whole(system, int(scaled(3, 30)))
 
     assert not judgement.broken, judgement
 
@@ -107,6 +108,6 @@ def test_the_judge_finds_a_lie(name: str, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     with running_up(data_dir, PYTHONPATH=python_path) as system:
-        judgement = killed_whole(system, f"mutant: {name}", 2)
+        judgement = killed_whole(system, 2, name)
 
     assert "I1" in judgement.broken

@@ -13,7 +13,7 @@ from typing import Any
 from tests.faults.draining import Patience, metric, spool_empty, wait_drained
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load, Sender
-from tests.faults.oracle import Judgement, judge
+from tests.faults.oracle import Judgement, judge, verdict_of
 from tests.faults.receiver import Receiver, receiving
 from tests.faults.report import REPORT
 from tests.faults.services import INFERBUS, Service, clean_environment
@@ -109,7 +109,8 @@ def up_row(
     name: str, what: str, system: UpSystem, sender: Sender
 ) -> Iterator[tuple[Load, Judgement]]:
     """Run a load around the with block, then drain; the judgement is filled in at the end."""
-    judgement = Judgement()
+    judgement, killed_before = Judgement(), KILLS.sent
+    REPORT.say(f"{name}: {what} …")
     with Ledger(system.folder / f"ledger-{time.monotonic_ns()}") as ledger:
         load = Load(ledger, [system.url], sender)
         with load.running():
@@ -119,9 +120,9 @@ def up_row(
         drained_s = _drained(system, judgement)
         found = _judged(system, ledger)
     judgement.findings.update(found.findings)
-    judgement.figures = found.figures | {"lag0_s": drained_s}
-    verdict = f"FAILS {', '.join(sorted(judgement.broken))}" if judgement.broken else "holds"
-    REPORT.add(row=name, what=what, **judgement.figures, verdict=verdict)
+    killed = KILLS.sent - killed_before
+    judgement.figures = found.figures | {"lag0_s": drained_s, "killed": killed}
+    REPORT.add(row=name, what=what, **judgement.figures, verdict=verdict_of(judgement, name))
 
 
 def _drained(system: UpSystem, judgement: Judgement) -> float | None:

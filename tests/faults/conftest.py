@@ -35,15 +35,19 @@ _GROUPS = ("system", "pair", "judgements", "endpoint", "one_node", "proxy", "thr
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Say how it goes, where it takes long."""
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if FULL and terminal is not None:
-        REPORT.write_line = partial(_say, terminal)
+    if FULL:
+        REPORT.write_line = partial(_say, config.pluginmanager)
         REPORT.begin()
 
 
-def _say(terminal: pytest.TerminalReporter, line: str) -> None:
-    terminal.write_line(line)
-    terminal.flush()
+def _say(plugins: pytest.PytestPluginManager, line: str) -> None:
+    """Write to the terminal itself: what a test prints is kept back while it runs."""
+    terminal, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+    if terminal is not None and capture is not None:
+        with capture.global_and_fixture_disabled():
+            terminal.ensure_newline()
+            terminal.write_line(line)
+            terminal.flush()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

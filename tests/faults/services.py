@@ -15,7 +15,7 @@ from tests.support.kafka.node import KILLS
 
 INFERBUS = str(Path(sys.executable).with_name("inferbus"))
 _TRAMPOLINE = Path(kafka_support.__file__).with_name("die_with_parent.py")
-_STOP_TIMEOUT_S = 25.0
+_STOP_TIMEOUT_S = 60.0
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -85,15 +85,15 @@ class Service:
                 start_new_session=True,
             )
 
-    def wait_ready(self, timeout_s: float = 30.0) -> None:
+    def wait_ready(self, timeout_s: float = 120.0) -> None:
         """Return when it says that it is ready; raise when it ends or stays unready."""
         self._wait_for("readyz", timeout_s)
 
-    def wait_alive(self, timeout_s: float = 30.0) -> None:
+    def wait_alive(self, timeout_s: float = 120.0) -> None:
         """Return when its admin port answers."""
         self._wait_for("livez", timeout_s)
 
-    def wait_ended(self, timeout_s: float = 30.0) -> int:
+    def wait_ended(self, timeout_s: float = 60.0) -> int:
         """Return its exit status once it has ended, whoever ended it; minus the signal's number."""
         assert self._process is not None
         return self._process.wait(timeout_s)

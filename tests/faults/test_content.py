@@ -60,7 +60,7 @@ def test_f27_clocks_apart(one_node: KafkaCluster, pair: System, shift: str) -> N
             pair[name].stop()
             pair[name].start(**fake)
         for name in ("ingest-2", "storage-2"):
-            pair[name].wait_ready(60)
+            pair[name].wait_ready()
         run.go_on(scaled(2, 6))
         run.fault_is_over()
         for name in ("ingest-2", "storage-2"):

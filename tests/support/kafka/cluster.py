@@ -22,7 +22,7 @@ from .security import client_settings, security_settings
 from .template import copy_template, new_id
 from .waiting import wait_until
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 120.0
 _PLAIN = ClusterOptions()
 
 

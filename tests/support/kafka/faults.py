@@ -6,7 +6,7 @@ from typing import Protocol
 from . import disk
 from .node import Node
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 120.0
 
 
 class Faulty(Protocol):

@@ -54,6 +54,9 @@ def _topic_settings(settings: TopicSettings, replicas: int | None) -> dict[str, 
     told = {
         "retention.ms": str(settings.retention_hours * HOUR_MS),
         "max.message.bytes": str(MAX_PUBLISH_BYTES),
+        # By the broker's clock: of a publisher whose own runs ahead Kafka would refuse every
+        # record, and of one that runs behind it would remove them before their time.
+        "message.timestamp.type": "LogAppendTime",
     }
     if replicas is not None and replicas >= _REPLICAS:
         told["min.insync.replicas"] = str(_IN_SYNC)

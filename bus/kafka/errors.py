@@ -16,7 +16,6 @@ REFUSALS = (
     client.MessageSizeTooLargeError,
     client.RecordListTooLargeError,
     client.InvalidTopicError,
-    client.InvalidTimestampError,
     client.UnsupportedForMessageFormatError,
     client.PolicyViolationError,
     client.InvalidRecordError,
@@ -34,11 +33,23 @@ COMMIT_REFUSALS = (
 
 def publish_error(error: BaseException, topic: str) -> PublishError:
     """Return what a failed send means for its record."""
+    if _is_of_our_clock(error):
+        return PublishError(
+            f"Kafka refuses what this machine's clock says on {topic}: set the clock, or give the"
+            f" topic message.timestamp.type=LogAppendTime ({reason(error)})"
+        )
     if isinstance(error, REFUSALS):
         return RecordRefusedError(f"Kafka refused a record for {topic}: {reason(error)}")
     if isinstance(error, client.AuthorizationError):
         return PublishError(right_missing(Right("topic", topic, "WRITE")).message)
     return PublishTimeoutError(f"no acknowledgement for a record on {topic}: {reason(error)}")
+
+
+def _is_of_our_clock(error: BaseException) -> bool:
+    # The batch is told INVALID_TIMESTAMP, the record in it INVALID_RECORD with these words.
+    if isinstance(error, client.InvalidTimestampError):
+        return True
+    return isinstance(error, client.InvalidRecordError) and "Timestamp" in str(error)
 
 
 def unavailable(error: BaseException, doing: str) -> BusUnavailableError:

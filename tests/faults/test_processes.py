@@ -109,12 +109,18 @@ def test_f15_workers_replaced_under_load(one_node: KafkaCluster, two_workers: Sy
 
 def _signal_worker(ingest: Service, number: int, what: signal.Signals) -> None:
     """Signal one worker; return once another process has taken its place and serves."""
-    pid = _serving(ingest)[number]
+    pid = _wait_for_workers(ingest)[number]
     os.kill(pid, what)
-    ends_at = time.monotonic() + 60
-    while len(now := _serving(ingest)) < 2 or pid in now:
-        assert time.monotonic() < ends_at, f"worker {number} is not replaced\n{ingest.log[-2000:]}"
+    _wait_for_workers(ingest, without=pid)
+
+
+def _wait_for_workers(ingest: Service, without: int | None = None) -> list[int]:
+    """Return the process ids of both workers once both serve, and none of them is that one."""
+    ends_at = time.monotonic() + 120
+    while len(pids := _serving(ingest)) < 2 or without in pids:
+        assert time.monotonic() < ends_at, f"{pids} serve\n{ingest.log[-2000:]}"
         time.sleep(0.05)
+    return pids
 
 
 def _serving(ingest: Service) -> list[int]:

@@ -65,6 +65,7 @@ def test_three_brokers_get_three_replicas_and_two_in_sync() -> None:
         assert settings["unclean.leader.election.enable"] == "false"
         assert settings["retention.ms"] == TWO_WEEKS_MS
         assert int(settings["max.message.bytes"]) >= 1_048_588
+        assert settings["message.timestamp.type"] == "LogAppendTime"
 
 
 @pytest.mark.parametrize("brokers", [1, 2])

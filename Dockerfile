@@ -42,6 +42,6 @@ VOLUME ["/data", "/data/blobs", "/data/spool"]
 EXPOSE 8080 8081 8082 8083
 STOPSIGNAL SIGTERM
 # Asks the service that the container runs, by its own admin port.
-HEALTHCHECK --interval=5s --timeout=10s --start-period=20s --retries=6 CMD ["inferbus", "health"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=90s --retries=6 CMD ["inferbus", "health"]
 ENTRYPOINT ["inferbus"]
 CMD ["ingest"]

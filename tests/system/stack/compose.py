@@ -31,7 +31,7 @@ def free_port() -> int:
 
 def docker(*arguments: str) -> str:
     """Run `docker` and return what it printed; raises with its last words."""
-    return _run(["docker", *arguments], {**os.environ, "DOCKER_BUILDKIT": "0"}, timeout_s=600)
+    return _run(["docker", *arguments], {**os.environ, "DOCKER_BUILDKIT": "0"}, timeout_s=1200)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> str:
@@ -121,7 +121,7 @@ class Stack:
             signing_key=self.exec("ingest", "cat", SIGNING_KEY),
         )
 
-    def compose(self, *arguments: str, timeout_s: float = 300) -> str:
+    def compose(self, *arguments: str, timeout_s: float = 900) -> str:
         """Run `docker compose` and return what it printed; raises with its last words."""
         command = [*_compose_command(), "--project-name", self.project, *arguments]
         return _run(command, self._environment, timeout_s)

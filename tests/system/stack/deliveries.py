@@ -43,7 +43,7 @@ def wait_stored(stack: Stack, identities: Iterable[str]) -> None:
     eventually(all_of_them)
 
 
-def eventually(ask: Callable[[], _Answer], timeout_s: float = 90) -> _Answer:
+def eventually(ask: Callable[[], _Answer], timeout_s: float = 240) -> _Answer:
     """Return the first answer that is no failure; the machine may be slow."""
     ends_at = time.monotonic() + timeout_s
     while True:

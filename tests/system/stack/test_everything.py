@@ -10,7 +10,7 @@ from deliveries import deliver, eventually, wait_stored
 from plans import PASSWORD
 from stranger import read_with_kafka_python, read_with_librdkafka
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 
 
 def select(stack: Stack, query: str) -> list[tuple[object, ...]]:

@@ -14,7 +14,7 @@ from compose import ROOT, Stack, Stacks, docker, free_port
 from deliveries import eventually
 from stranger import request_id, signed_path, succeeded_body
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 KEY = "k1:" + "5" * 64
 FULL = os.environ.get("INFERBUS_TEST_STACK") == "full"
 

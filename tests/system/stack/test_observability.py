@@ -9,7 +9,7 @@ import pytest
 from compose import ROOT, Stack
 from deliveries import eventually
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 OURS = ROOT / "deploy" / "observability"
 
 

@@ -20,7 +20,7 @@ from stranger import (
 
 Reader = Callable[[str, str, int, int], tuple[dict[str, str], bytes]]
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize("read", [read_with_kafka_python, read_with_librdkafka])

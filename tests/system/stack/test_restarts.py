@@ -1,7 +1,6 @@
 """The stack under an operator's hands: what was acknowledged is stored, whatever is restarted."""
 
 import threading
-import time
 from typing import Self
 
 import pytest
@@ -9,7 +8,7 @@ from addresses import Addresses
 from compose import Stack
 from deliveries import deliver, eventually, stored, wait_stored
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 SERVICES = ("ingest", "storage", "alerting")
 
 
@@ -23,15 +22,12 @@ def test_what_was_delivered_is_stored(stack: Stack, addresses: Addresses) -> Non
 
 
 def test_the_services_drain_and_restart(stack: Stack, addresses: Addresses) -> None:
-    """SIGTERM ends each by itself, well before it would be killed, with status 0."""
-    began = time.monotonic()
-    stack.compose("stop", "--timeout", "25", *SERVICES)
-    took_s = time.monotonic() - began
+    """SIGTERM ends each by itself with status 0; one that had to be killed would end with 137."""
+    stack.compose("stop", *SERVICES)
     states = [stack.state(service)["State"] for service in SERVICES]
     stack.up(*SERVICES)
 
     assert [state["ExitCode"] for state in states] == [0, 0, 0]  # type: ignore[index] # JSON
-    assert took_s < 24
     identity, _ = deliver(addresses)
     assert stored(stack, identity)["request_id"] == identity
 

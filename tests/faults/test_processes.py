@@ -25,12 +25,10 @@ CHANCE = random.Random(14)  # noqa: S311 - moments, no secret
 
 CONSUMERS = ("storage", "alerting")
 BETWEEN_STEPS = (
-    "after-poll",
-    "in-transaction",
-    "after-write",
-    "after-commit",
-    "before-park",
-    "after-park",
+    ("after-poll", "in-transaction", "after-write", "after-commit", "before-park", "after-park")
+    if FULL
+    # Each death costs the group a session's timeout: those that a wrong order would show in.
+    else ("in-transaction", "after-write", "after-park")
 )
 COUNTS = ("", ":2", ":7") if FULL else ("",)
 
@@ -195,16 +193,13 @@ def test_f19_consumers_killed_between_any_two_steps(one_node: KafkaCluster, syst
 
 def _die_at(system: System, place: str) -> None:
     """Have both consumers reach a failpoint, at which they are killed."""
+    if "park" in place:
+        # Enough for the seventh parking, too; many more would blow the fuse for dead letters.
+        publish_pills(system, 4)
     for name in CONSUMERS:
         system[name].start(INFERBUS_TEST_FAILPOINT=place)
-    ends_at = time.monotonic() + 90
-    while alive := [name for name in CONSUMERS if system[name].is_running]:
-        assert time.monotonic() < ends_at, f"{alive} did not die at {place}"
-        if "park" in place:
-            publish_pills(system, 3)
-        time.sleep(0.5)
     for name in CONSUMERS:
-        assert system[name].wait_ended() == -9, f"{name} did not die at {place}"
+        assert system[name].wait_ended(120) == -9, f"{name} did not die at {place}"
         KILLS.sent += 1
 
 

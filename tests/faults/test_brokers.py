@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(1800)]
 
 def test_f5_whole_cluster_down(one_node: KafkaCluster, system: System) -> None:
     """The spool takes everything at once; it drains when Kafka is back."""
-    seconds = scaled(8, 60)
+    seconds = scaled(5, 60)
     with row("F5", f"whole cluster down {seconds:.0f} s", system, Sender(rate=100)) as run:
         one_node.kill(1)
         run.go_on(seconds)
@@ -23,6 +23,7 @@ def test_f5_whole_cluster_down(one_node: KafkaCluster, system: System) -> None:
         run.fault_is_over()
 
 
+@full_form_only
 @pytest.mark.parametrize("seconds", [5, 15, 45, 90] if FULL else [7])
 def test_f3_broker_frozen(one_node: KafkaCluster, system: System, seconds: int) -> None:
     """Connections hang and nothing answers: longer than every timeout in the long form."""
@@ -57,6 +58,7 @@ def test_f12_broker_disk_full(one_node: KafkaCluster, system: System) -> None:
         run.fault_is_over()
 
 
+@full_form_only
 def test_f13_topic_deleted(one_node: KafkaCluster, system: System) -> None:
     """Its deliveries wait in the spool and no other topic is held up; made anew, it goes on."""
     # Nothing unread may lie on it: that is lost by whoever deletes it.

@@ -57,7 +57,7 @@ def test_f10_half_open_broker(proxy: Proxy, behind: System) -> None:
     """Connections stay open and silent; those opened before are never served again."""
     with row("F10", "half-open: all connections silent", behind, Sender(rate=60)) as run:
         proxy.go_silent()
-        run.go_on(scaled(7, 40))
+        run.go_on(scaled(4, 40))
         proxy.speak()
         run.fault_is_over()
 
@@ -67,7 +67,7 @@ def test_f11_slow_broker(proxy: Proxy, behind: System) -> None:
     with row("F11", "produce answers 50, 500, 3000 ms late", behind, Sender(rate=60)) as run:
         for delay_s in (0.05, 0.5, 3.0):
             proxy.delay_s = delay_s
-            run.go_on(scaled(3, 12))
+            run.go_on(scaled(2.5, 12))
         proxy.delay_s = 0.0
         run.fault_is_over()
 

@@ -154,7 +154,7 @@ def test_a_worker_says_that_its_broker_died_and_goes_on_when_it_is_back(
     thread.start()
     publisher.submit(Record(TOPIC, b"k", b"before")).result(_RECOVERY_S)
     wait_for(lambda: b"before" in handler.values)
-    assert worker.state().reason is None
+    wait_for(lambda: worker.state().reason is None)
 
     kafka.kill(1)
     try:
@@ -165,7 +165,7 @@ def test_a_worker_says_that_its_broker_died_and_goes_on_when_it_is_back(
     publisher.submit(Record(TOPIC, b"k", b"after")).result(_RECOVERY_S)
 
     wait_for(lambda: b"after" in handler.values)
-    assert worker.state().reason is None
+    wait_for(lambda: worker.state().reason is None)
     worker.stop()
     thread.join(_RECOVERY_S)
     assert not thread.is_alive()

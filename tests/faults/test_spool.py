@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import HAS_SMALL_DISKS, SPOOL_DISK
 from tests.faults.ledger import Call, Verdict
 from tests.faults.load import Sender
-from tests.faults.report import scaled
+from tests.faults.report import full_form_only, scaled
 from tests.faults.rows import Run, row
 from tests.faults.system import System
 from tests.support.kafka import KafkaCluster, why_no_small_disk
@@ -23,6 +23,7 @@ FLIPS = 3
 _EDGE_S = 1.5
 
 
+@full_form_only
 @pytest.mark.skipif(not HAS_SMALL_DISKS, reason=str(why_no_small_disk()))
 def test_f17_the_spools_disk_fails(one_node: KafkaCluster, system: System) -> None:
     """Neither Kafka nor the spool: 503, never 2xx; a slow disk is only slow."""

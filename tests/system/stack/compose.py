@@ -1,7 +1,9 @@
 """The compose stack as the host drives it: build, up, exec, kill, down."""
 
+import contextlib
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -23,10 +25,23 @@ _PORTS = (
 )
 
 
-def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def free_ports(names: Sequence[str]) -> dict[str, int]:
+    """
+    Return a loopback port for each, all different and free a moment ago.
+
+    Below those that the kernel gives to whoever connects somewhere: the images take a minute to
+    build, and a container whose port is gone by then is never started.
+    """
+    with contextlib.ExitStack() as held:
+        return {name: _hold_port(held) for name in names}
+
+
+def _hold_port(held: contextlib.ExitStack) -> int:
+    while True:
+        with contextlib.suppress(OSError):
+            port = random.randrange(15_000, 32_000)  # noqa: S311 - no secret
+            held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return port
 
 
 def docker(*arguments: str) -> str:
@@ -101,7 +116,7 @@ class Stack:
         self.plan = plan
         self.images = images
         self.project = f"inferbus-test-{os.getpid()}-{plan.name}"
-        self.ports = {name: free_port() for name in _PORTS}
+        self.ports = free_ports(_PORTS)
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("INFERBUS_")},
             **{name: str(port) for name, port in self.ports.items()},
@@ -131,7 +146,18 @@ class Stack:
         try:
             self.compose("up", "--detach", "--wait", *(services or self.plan.services))
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.compose('logs', '--tail', '40')}") from error
+            raise AssertionError(f"{error}\n{self._why_not()}") from error
+
+    def _why_not(self) -> str:
+        """Say what those have to tell that are not well; what is read last is printed last."""
+        listed = self.compose("ps", "--all", "--format", "json").splitlines()
+        containers = [json.loads(line) for line in listed]
+        unwell = [
+            it for it in containers if it["State"] != "running" or it["Health"] == "unhealthy"
+        ]
+        states = [f"{it['Service']}: {it['Status'] or it['State']}" for it in containers]
+        names = [it["Service"] for it in unwell] or [it["Service"] for it in containers]
+        return "\n".join([self.compose("logs", "--tail", "30", *names), *states])
 
     def exec(self, service: str, *command: str) -> str:
         """Run a command in a service's container."""
@@ -177,8 +203,14 @@ class Stacks:
         """Return the running stack of this plan, or end another one and start it."""
         if self._running is None or self._running.plan != plan:
             self.close()
-            self._running = Stack(plan, self.images)
-            self._running.up()
+            stack = Stack(plan, self.images)
+            try:
+                stack.up()
+            except BaseException:
+                # The next test finds none, instead of waiting for what never became well.
+                stack.forget()
+                raise
+            self._running = stack
         return self._running
 
     def close(self) -> None:

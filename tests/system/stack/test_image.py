@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from compose import ROOT, Stack, Stacks, docker, free_port
+from compose import ROOT, Stack, Stacks, docker, free_ports
 from deliveries import eventually
 from stranger import request_id, signed_path, succeeded_body
 
@@ -98,7 +98,7 @@ def test_each_service_is_healthy_by_the_images_own_check(stack: Stack) -> None:
 
 def test_as_process_1_it_answers_what_has_begun_to_arrive(stack: Stack) -> None:
     """SIGTERM half-way through a body: the rest is read, kept and answered, then it ends with 0."""
-    port, admin = free_port(), free_port()
+    port, admin = free_ports(("service", "admin")).values()
     published = ["-p", f"127.0.0.1:{port}:8080", "-p", f"127.0.0.1:{admin}:8081"]
     body = succeeded_body(request_id(), filler=10_000)
     with container(stack, *published, command=["ingest"]) as name:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 def rfc3339(moment: datetime) -> str:
     """Write a moment as `2026-11-24T08:00:00.000000Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_rfc3339(text: str) -> datetime:

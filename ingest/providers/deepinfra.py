@@ -57,6 +57,7 @@ _KINDS = (
 
 _KIND_KEYS = [key for key, _kind in _KINDS]
 _ERROR_KEYS = ("error", "detail", "error_type", "error_message")
+_ERRORS = frozenset(_ERROR_KEYS)
 _TOKEN_KEYS = ("num_tokens", "num_input_tokens", "input_tokens")
 _BODY = Shape(
     ("request_id", "inference_status", "results", "model", "status", *_ERROR_KEYS, *_TOKEN_KEYS),
@@ -143,8 +144,10 @@ def _identity(members: Members) -> object:
 
 def _first_count(*places: Raw | None) -> int | None:
     """Read the first usable count: the envelope's for chat models, top level for others."""
-    counts = (count(read_value(raw)) for raw in places)
-    return next((found for found in counts if found is not None), None)
+    for raw in places:
+        if raw is not None and (found := count(read_value(raw))) is not None:
+            return found
+    return None
 
 
 def _output_kind(members: Members, results: Members) -> str | None:
@@ -171,6 +174,8 @@ def _error(place: Members) -> EventError | None:
     In the vendor's own order (deepinfra-python `_exceptions.py`): `error`, then `detail`,
     text or nested; then the pair that streaming uses.
     """
+    if _ERRORS.isdisjoint(place):  # as almost always: 3 µs saved
+        return None
     for key in ("error", "detail"):
         found = _error_from(read_value(place.get(key), _IN_ERRORS))
         if found is not None:

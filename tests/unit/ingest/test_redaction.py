@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -80,3 +80,24 @@ def test_what_is_no_secret_stays_readable() -> None:
 def test_a_secret_never_survives(before: str, after: str, secret: str) -> None:
     """Whatever stands around it."""
     assert secret not in redact(before + secret + after, (secret,)).replace("***", "\0")
+
+
+@given(data=st.data())
+def test_the_beginning_of_a_secret_at_a_cut_end_is_masked(data: st.DataObject) -> None:
+    """Nine characters are enough to tell; the longest beginning goes."""
+    secret = data.draw(st.text("abc", min_size=16, max_size=40))
+    shown = data.draw(st.integers(9, len(secret) - 1))
+    text = data.draw(st.text("abc", max_size=20)) + secret[:shown]
+    assume(secret not in text)
+
+    masked = redact(text, (secret,))
+
+    assert masked.endswith("***")
+    assert not any(masked.endswith(secret[:length]) for length in range(9, len(secret)))
+
+
+@given(text=st.text("abc*/", max_size=60), secret=st.text("ab", min_size=16, max_size=20))
+def test_a_text_without_it_is_left_alone(text: str, secret: str) -> None:
+    """Short beginnings are in harmless words as well."""
+    if secret[:9] not in text:
+        assert redact(text, (secret,)) == text

@@ -114,3 +114,13 @@ def is_json(text: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+@pytest.mark.parametrize("brackets", [15, 16, 17, 18, 40])
+def test_brackets_are_counted_however_many_there_are(brackets: int) -> None:
+    """The first ones are looked for one by one, the rest are counted."""
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        text = opening * brackets + b"1" + closing * brackets
+        assert nests_deeper(text, brackets - 1)
+        assert not nests_deeper(text, brackets)
+        assert not nests_deeper(b'{"a":"%b"}' % (b"[{" * brackets), 1)

@@ -41,7 +41,8 @@ class Drainer:
     """
     Publishes entries oldest first until none waits; those it was given by `add` and no others.
 
-    An entry is given to it only once its first send has resolved, or was never made.
+    An entry is given to it only once its first send has resolved, or was never made; or where
+    its sender was told to send again, because the disk was late.
     """
 
     def __init__(

@@ -26,6 +26,8 @@ from ingest.spool.segments import Changes, Segments
 log = structlog.get_logger()
 
 MAX_BATCH = 512
+# A disk that has not answered for so long (a network mount) is taken as one that refuses.
+HANGS_AFTER_S = 2.5
 # A frame's head and the members beside value, key and headers, rounded up.
 _OVERHEAD_BYTES = 512
 
@@ -64,9 +66,18 @@ _Job = _Append | _Release | _Refuse | _Ask
 class Journal:
     """Appends that survive `kill -9`. Used from one event loop, after `open`."""
 
-    def __init__(self, segments: Segments, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        segments: Segments,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._segments = segments
         self._clock = clock
+        self._monotonic = monotonic
+        self._writing_since: float | None = None
+        self.on_late: Callable[[int], object] = lambda _: None
+        """Told of each entry that reached the disk after its caller was cancelled."""
         self._queued_bytes = 0
         self._last_id = 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -99,8 +110,8 @@ class Journal:
         return self._oldest_at
 
     def failing(self) -> str | None:
-        """Return why the last append failed, None after one that did not."""
-        return self._failure
+        """Return why the last append failed, or hangs; None after one that did not."""
+        return self._hangs() or self._failure
 
     async def open(self) -> Contents:
         """Read what is there, then take appends. Raises OSError."""
@@ -125,10 +136,14 @@ class Journal:
 
         Raises `SpoolFullError` at once where it takes more than `room_bytes` (what all spools
         of the process may still grow), `SpoolError` where the disk refuses or a sync fails;
-        the entry may then be on disk all the same and be published after a restart.
+        the entry may then be on disk all the same and be published after a restart. One whose
+        caller is cancelled meanwhile is told to `on_late` once it is on disk. While the disk
+        hangs nothing more is handed to it.
         """
         if self._is_closed:
             raise SpoolError("the spool is closed")
+        if (reason := self._hangs()) is not None:
+            raise SpoolError(f"the spool's disk hangs: {reason}")
         size = record.size + _OVERHEAD_BYTES
         if size > room_bytes:
             raise SpoolFullError("the spool is full: is Kafka back? INFERBUS_SPOOL__MAX_BYTES")
@@ -221,6 +236,7 @@ class Journal:
             [mark.id for mark in self._unwritten if isinstance(mark, _Release)],
             {mark.id: mark.reason for mark in self._unwritten if isinstance(mark, _Refuse)},
         )
+        self._writing_since = self._monotonic()
         try:
             self._segments.append(changes)
         except OSError as error:
@@ -228,8 +244,15 @@ class Journal:
         except Exception as error:
             log.exception("spool_append_broke")
             return self._failed(str(error), len(appends))
+        finally:
+            self._writing_since = None
         self._failure, self._unwritten = None, []
         return None
+
+    def _hangs(self) -> str | None:
+        since = self._writing_since
+        silent_s = 0.0 if since is None else self._monotonic() - since
+        return f"no answer for {silent_s:.0f} s" if silent_s > HANGS_AFTER_S else None
 
     def _failed(self, reason: str, entries: int) -> SpoolError:
         if self._failure != reason:  # said once, not with every delivery
@@ -245,10 +268,12 @@ class Journal:
     ) -> None:
         for job in appends:
             self._queued_bytes -= job.size
-            if error is None:
-                _succeed(job.done, job.entry.id)
-            else:
+            if error is not None:
                 _fail(job.done, error)
+            elif job.done.cancelled():
+                self.on_late(job.entry.id)
+            else:
+                _succeed(job.done, job.entry.id)
         for answer in answers:
             answer()
 

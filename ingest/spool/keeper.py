@@ -17,8 +17,12 @@ from ingest.spool.spool import Ref, Spool
 
 log = structlog.get_logger()
 
-# A disk that hangs (a network mount) must not hold the sender's connection for ever.
-APPEND_TIMEOUT_S = 5.0
+# A disk that hangs (a network mount) must not hold the sender's connection for ever: with the
+# blob store's and the publish deadline this stays below the 10 s of the strictest sender.
+APPEND_TIMEOUT_S = 2.5
+# With neither spool nor Kafka so many deliveries at once find out whether Kafka is back. Each
+# more would wait in vain, and arrive beside its repeat once Kafka answers.
+MAX_PROBES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,12 @@ class Journaling:
         self.traffic = traffic
 
     async def append(self, it: Delivered, *, is_whole: bool = False) -> Ref:
-        """Return once the record is on disk; raises `NotDurableError`."""
+        """
+        Return once the record is on disk; raises `NotDurableError`.
+
+        What gets there after the timeout is drained, though the sender was told to come again:
+        storage knows both by the same event id.
+        """
         try:
             async with asyncio.timeout(APPEND_TIMEOUT_S):
                 return await self._spool.append(
@@ -95,6 +104,7 @@ class FallbackKeeper:
 
     def __init__(self, journaling: Journaling) -> None:
         self._journaling = journaling
+        self._probes = 0
 
     async def keep(self, record: Record, event_id: str, body_sha256: str) -> Kept:
         """See `Keeper`. An acknowledgement after the deadline only releases the entry."""
@@ -135,8 +145,14 @@ class FallbackKeeper:
         return acknowledged(sent)
 
     async def _kafka_alone(self, it: Delivered, why: NotDurableError) -> Kept:
+        if self._probes >= MAX_PROBES:
+            raise why
         sends = self._journaling.sends
-        position = await sends.within_deadline(sends.begin(it.record))
+        self._probes += 1
+        try:
+            position = await sends.within_deadline(sends.begin(it.record))
+        finally:
+            self._probes -= 1
         if position is None:
             raise why
         return Kept("kafka", position)

@@ -241,6 +241,11 @@ class Segments:
         self._drop_dead()
 
     def _close_active(self) -> None:
-        if self._file is not None:
-            self._disk.close(self._file)
-            self._file = None
+        # Given up first: also a close that fails has closed it, and its number may be reused.
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            self._disk.close(file)
+        except OSError as error:  # what was acknowledged was synced before
+            log.warning("spool_close_failed", reason=str(error))

@@ -59,6 +59,8 @@ class Spool:
         self._locks: list[FolderLock] = []
         self._journals: list[Journal] = []
         self._folders: list[Path] = []
+        self.on_late: Callable[[Ref], object] = lambda _: None
+        """Told of each entry that reached the disk after its caller was cancelled."""
         self.set_aside: list[Ref] = []
         """What Kafka had refused before the spool was opened."""
 
@@ -196,6 +198,7 @@ class Spool:
         segment_bytes = min(SEGMENT_BYTES, self._max_bytes // 16)
         journal = Journal(Segments(folder, segment_bytes, self._disk))
         found = await journal.open()
+        journal.on_late = lambda entry_id: self.on_late(Ref(entry_id))  # only the first appends
         self._journals.append(journal)
         self._folders.append(folder)
         _tell(folder, found)

@@ -76,6 +76,7 @@ class Spooling:
             deadline_s=deadline_s,
             traffic=traffic,
         )
+        self._spool.on_late = lambda ref: self.drainer.add([ref])
         sends = FirstSends(publisher, circuit, deadline_s)
         journaling = Journaling(self._spool, sends, self.drainer, releases, traffic)
         self._sends = sends

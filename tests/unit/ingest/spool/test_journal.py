@@ -1,6 +1,7 @@
 """The journal and the spool on a real folder: durable before it returns, or an error."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from ingest.spool.contents import live_entries
 from ingest.spool.disk import Disk
 from ingest.spool.errors import SpoolError, SpoolFullError, SpoolInUseError
+from ingest.spool.journal import Journal
 from ingest.spool.lock import FolderLock, sub_spool
+from ingest.spool.segments import Segments
 from ingest.spool.spool import Ref, Spool
 from tests.support.spooling import record
 
@@ -28,6 +31,53 @@ class CountingDisk(Disk):
             raise OSError(5, "Input/output error")
         super().sync(file)
         self.syncs += 1
+
+
+class FailsOnce(Disk):
+    """Refuses one call out of all, by its number."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def create(self, path: Path) -> int:
+        self._count()
+        return super().create(path)
+
+    def write(self, file: int, data: bytes) -> None:
+        self._left -= 1
+        if not self._left:
+            super().write(file, data[: len(data) // 2])
+            raise OSError(30, "Read-only file system")
+        super().write(file, data)
+
+    def sync(self, file: int) -> None:
+        self._count()
+        super().sync(file)
+
+    def cut(self, file: int, size: int) -> None:
+        raise OSError(30, "Read-only file system")
+
+    def close(self, file: int) -> None:
+        super().close(file)
+        self._count()
+
+    def _count(self) -> None:
+        self._left -= 1
+        if not self._left:
+            raise OSError(5, "Input/output error")
+
+
+class HangingDisk(Disk):
+    """Syncs while `goes_on` is set, else waits until it is."""
+
+    def __init__(self) -> None:
+        self.hangs = threading.Event()
+        self.goes_on = threading.Event()
+
+    def sync(self, file: int) -> None:
+        self.hangs.set()
+        assert self.goes_on.wait(30)
+        super().sync(file)
 
 
 @pytest.fixture
@@ -78,6 +128,64 @@ async def test_a_failed_sync_acknowledges_nobody(
 
     assert spool.failing() is None
     assert on_disk(tmp_path) == ["e1", "e4"]
+
+
+@pytest.mark.parametrize("number", range(1, 14))
+async def test_whichever_call_fails_what_is_acknowledged_is_on_disk(
+    tmp_path: Path, number: int
+) -> None:
+    """And only whom the failing append held is refused; taking it back fails as well."""
+    spool = Spool(tmp_path, MIB, disk=FailsOnce(number))
+    await spool.open()
+    acknowledged, refused = [], []
+    for turn in range(6):
+        names = [2 * turn, 2 * turn + 1]
+        outcomes = await asyncio.gather(*(append(spool, n) for n in names), return_exceptions=True)
+        for name, outcome in zip(names, outcomes, strict=True):
+            (acknowledged if isinstance(outcome, Ref) else refused).append(f"e{name}")
+
+    assert set(acknowledged) <= set(on_disk(tmp_path))
+    assert len(refused) <= 2
+    await spool.close()
+    assert set(acknowledged) <= set(on_disk(tmp_path))
+
+
+async def test_what_reaches_the_disk_after_its_caller_went_away_is_told(tmp_path: Path) -> None:
+    """Else it would lie in the spool until a restart: nobody else knows of it."""
+    disk, late = HangingDisk(), asyncio.Queue[Ref]()
+    spool = Spool(tmp_path, MIB, disk=disk)
+    spool.on_late = late.put_nowait
+    await spool.open()
+    appending = asyncio.create_task(append(spool, 1))
+    await asyncio.to_thread(disk.hangs.wait, 30)
+    appending.cancel()
+    disk.goes_on.set()
+
+    async with asyncio.timeout(30):
+        ref = await late.get()
+
+    assert [entry.event_id for entry in await spool.read([ref], MIB) if entry] == ["e1"]
+    await spool.close()
+
+
+async def test_a_disk_that_hangs_is_given_nothing_more(tmp_path: Path) -> None:
+    """Whoever comes is refused at once, and it shows; with its answer all is well again."""
+    disk, now = HangingDisk(), [0.0]
+    journal = Journal(Segments(tmp_path, disk=disk), monotonic=lambda: now[0])
+    await journal.open()
+    first = asyncio.create_task(journal.append(record(1), "e1", "sha", room_bytes=MIB))
+    await asyncio.to_thread(disk.hangs.wait, 30)
+    now[0] = 3.0
+
+    assert journal.failing() == "no answer for 3 s"
+    with pytest.raises(SpoolError, match="hangs"):
+        await journal.append(record(2), "e2", "sha", room_bytes=MIB)
+
+    disk.goes_on.set()
+    assert await first == 1
+    assert journal.failing() is None
+    assert await journal.append(record(3), "e3", "sha", room_bytes=MIB) == 2
+    await journal.close()
 
 
 async def test_a_release_that_the_disk_refused_is_made_up_for(

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from bus.errors import PublishTimeoutError, RecordRefusedError
+from bus.runtime.settings import IngestSettings
+from ingest.blobs import PUT_DEADLINE_S
 from ingest.keeping import Kept, NotDurableError
+from ingest.spool import keeper
 from ingest.spool.circuit import Circuit
 from ingest.spool.first_send import FirstSends
 from ingest.spool.keeper import AlwaysKeeper, FallbackKeeper, Journaling
@@ -141,6 +144,47 @@ async def test_a_failing_disk_leaves_kafka() -> None:
     bench.spool.failure = "No space left on device"
 
     assert (await keep(bench.fallback)).by == "kafka"
+
+
+async def test_with_neither_disk_nor_kafka_only_some_ask_kafka() -> None:
+    """The others are refused at once; when one has got through, all go there again."""
+    bench = Bench(FAR_S)
+    bench.publisher.why = "away"
+    bench.spool.failure = "Read-only file system"
+    probes = [asyncio.create_task(keep(bench.fallback, n)) for n in range(keeper.MAX_PROBES)]
+    await settle()
+
+    with pytest.raises(NotDurableError, match="Read-only"):
+        await keep(bench.fallback, 100)
+
+    assert len(bench.publisher.sent) == keeper.MAX_PROBES
+    bench.publisher.answer()
+    assert {(await probe).by for probe in probes} == {"kafka"}
+    bench.publisher.answers = None
+    assert (await keep(bench.fallback, 101)).by == "kafka"
+
+
+@pytest.mark.parametrize("name", ["fallback", "always", "at_once"])
+async def test_a_disk_that_does_not_answer_is_not_waited_for(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench()
+
+    async def hang(*_: object, **__: object) -> Ref:
+        return await asyncio.Future[Ref]()
+
+    monkeypatch.setattr(bench.spool, "append", hang)
+    monkeypatch.setattr(keeper, "APPEND_TIMEOUT_S", 0.0)
+
+    with pytest.raises(NotDurableError, match="does not answer"):
+        await keep(getattr(bench, name))
+
+
+def test_all_deadlines_together_are_shorter_than_a_sender_waits() -> None:
+    """Blob store, Kafka and disk may all hang, one after the other."""
+    deadlines = (PUT_DEADLINE_S, IngestSettings().publish_deadline_s, keeper.APPEND_TIMEOUT_S)
+
+    assert sum(deadlines) < 10
 
 
 async def test_after_some_in_vain_deliveries_go_to_the_spool_at_once() -> None:

@@ -251,6 +251,21 @@ def test_what_the_disk_refused_is_not_there(tmp_path: Path, call: str) -> None:
     assert len(list(tmp_path.glob("*.seg"))) == 1
 
 
+def test_a_descriptor_that_fails_to_close_is_not_used_again(tmp_path: Path) -> None:
+    """It is closed all the same, and its number may be another file's by now."""
+
+    class FailingClose(Disk):
+        def close(self, file: int) -> None:
+            super().close(file)
+            raise OSError(errno.EIO, "refused by the test")
+
+    segments = opened(tmp_path, FailingClose())
+    for number in (1, 2, 3):
+        segments.append(Changes([entry(number, b"z" * SMALL)]))
+
+    assert live(tmp_path) == [1, 2, 3]
+
+
 def test_a_segment_that_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
     """A bad disk block costs what lies on it, not the rest."""
     segments = opened(tmp_path)

@@ -30,6 +30,7 @@ from inferbus.parts import (
 )
 from inferbus.up_broker import BrokerCare, Member
 from inferbus.up_ground import CatchUp, Ground
+from inferbus.up_publisher import RenewablePublisher
 from inferbus.up_state import UpFile
 from inferbus.up_view import View
 from inferbus.urls import reachable
@@ -37,7 +38,6 @@ from schemas.clock import rfc3339
 from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
-    from bus.protocols import Publisher
     from consumers.alerting.service import AlertingService
     from consumers.storage.service import StorageService
     from inferbus.up_settled import Settlements
@@ -67,7 +67,7 @@ class Up:
         at = settings.ingest
         self._admin = AdminServer(at.admin_host, at.admin_port, self._health, "--admin-port")
         self._started_at = datetime.now(UTC)
-        self._publisher: Publisher
+        self._publisher: RenewablePublisher | None = None
         self._ingest: IngestService | None = None
         self._consumers: list[StorageService | AlertingService] = []
         self._settled: Settlements | None = None
@@ -108,7 +108,8 @@ class Up:
         return care
 
     def _members(self) -> list[Member]:
-        return [consumer.worker for consumer in self._consumers if consumer.worker is not None]
+        workers = [consumer.worker for consumer in self._consumers if consumer.worker is not None]
+        return [*workers, *(() if self._publisher is None else (self._publisher,))]
 
     async def _restore(self) -> None:
         """Give an empty broker its topics, and what is not settled."""
@@ -140,7 +141,7 @@ class Up:
         return CatchUp(self._bus, self._settings, broker.alive)
 
     def _publishing(self) -> Part:
-        self._publisher = self._bus.publisher("inferbus-up")
+        self._publisher = RenewablePublisher(lambda: self._bus.publisher("inferbus-up"))
         return PublisherPart(self._publisher, _CONNECT_PATIENCE_S)
 
     def _ingesting(self) -> Part:
@@ -148,6 +149,7 @@ class Up:
         from ingest.spool.releases import ByAcknowledgement
 
         settled = self._settled
+        assert self._publisher is not None  # noqa: S101 - its part starts before
         self._ingest = IngestService(
             self._settings,
             self._publisher,

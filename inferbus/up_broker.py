@@ -36,14 +36,14 @@ class Broker(Protocol):
 
 
 class Member(Protocol):
-    """A consumer, as far as it must not see two brokers in one life."""
+    """A consumer or publisher, as far as it must not see two brokers in one life."""
 
     async def leave(self) -> bool:
-        """Leave its group; return whether it has."""
+        """Leave the broker; return whether it has."""
         ...
 
     def rejoin(self) -> None:
-        """Join as a new member."""
+        """Come as somebody new."""
         ...
 
 
@@ -52,8 +52,9 @@ class BrokerCare:
     A part: asks twice a second whether the broker lives and is small, and else replaces it.
 
     Consumers leave first and join anew after, since their offsets mean nothing on an empty
-    broker; `restore` makes the topics and has everything published again that no consumer has
-    settled. `fail` is called when no broker can be started.
+    broker, and so does the publisher, which must not get there before the topics; `restore`
+    makes these and has everything published again that no consumer has settled. `fail` is
+    called when no broker can be started.
     """
 
     name = "broker-care"

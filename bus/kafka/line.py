@@ -63,6 +63,10 @@ class Line:
             left, self._sent = list(self._sent), {}
         return left
 
+    def end(self, timeout_s: float) -> None:
+        """Send nothing more; what the producer has not answered for fails."""
+        self._producer.end(timeout_s)
+
     def _answer(self, send: Send, partition: int, got: int | PublishError) -> None:
         self._forget(send)
         # A record that is refused for itself says nothing of the producer.

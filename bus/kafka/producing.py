@@ -38,6 +38,10 @@ class Producer(Protocol):
         """Close in the background; nothing is waited for."""
         ...
 
+    def end(self, timeout_s: float) -> None:
+        """Return once it sends nothing more, or after the timeout; what is under way fails."""
+        ...
+
 
 class ClientProducer:
     """kafka-python's producer."""
@@ -81,6 +85,13 @@ class ClientProducer:
             target=self._close, args=(timeout_s,), name="kafka-producer-close", daemon=True
         )
         thread.start()
+
+    def end(self, timeout_s: float) -> None:
+        """Stop the client's thread: its own close would go on sending, for as long as it waits."""
+        sender = self._client._sender  # noqa: SLF001 - close(0) raises before it comes to this
+        sender.force_close()
+        sender.join(timeout_s)
+        self._close(0)
 
     def _close(self, timeout_s: float) -> None:
         try:

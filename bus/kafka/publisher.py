@@ -74,7 +74,7 @@ class KafkaPublisher(Handover):
         self._outbox.close()
         self._outbox.wait_empty(timeout_s)
         self._is_stopped.set()
-        self._thread.join(_THREAD_END_S)
+        self._thread.join(2 * _THREAD_END_S)
         self._settle_the_rest()
 
     def _run(self) -> None:
@@ -87,7 +87,8 @@ class KafkaPublisher(Handover):
                 log.exception("publisher_turn_failed")
                 self._replace("of an unexpected error")
         if self._line is not None:
-            self._line.abandon(self._delivery_timeout_s)
+            # Whoever closes may be about to put another broker at this address.
+            self._line.end(_THREAD_END_S)
 
     def _turn(self) -> None:
         if self._line is None:

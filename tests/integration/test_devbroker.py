@@ -1,5 +1,6 @@
 """The embedded broker: there when asked, gone when its owner is gone, however that ends."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -162,6 +164,40 @@ def test_a_worker_handles_what_was_published(
     ends = admin.end_offsets([names.of("succeeded")])
     assert {at: ends[at] for at in admin.committed(group)} == admin.committed(group)
     admin.close()
+
+
+@pytest.mark.parametrize("kind", ["client", "direct"])
+async def test_a_closed_publisher_reaches_no_later_broker(
+    tmp_path: Path, topic_prefix: str, kind: Literal["client", "direct"]
+) -> None:
+    """Its records would be there before the topic, which gives their offsets away again."""
+    broker = EmbeddedBroker(tmp_path)
+    await broker.start()
+    at = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, publisher=kind)
+    bus, topic = KafkaBus(at, EMBEDDED), TopicConfig(f"{topic_prefix}.t", 3)
+    admin = bus.admin()
+    admin.create_topics([topic])
+    admin.close()
+    publisher = bus.publisher("test")
+    records = [Record(topic.name, str(n).encode(), b"v") for n in range(600)]
+    publisher.submit(records[0]).result(_PATIENCE_S)
+    os.kill(broker.pid, signal.SIGKILL)
+    under_way = [publisher.submit(record) for record in records]
+
+    await asyncio.to_thread(publisher.close, 0.0)
+    await broker.renew()
+    await asyncio.sleep(1.0)  # time enough for whatever still wanted to reach it
+    admin = bus.admin()
+    admin.create_topics([topic])
+    again = bus.publisher("test")
+    positions = [again.submit(record).result(_PATIENCE_S) for record in records]
+
+    assert all(future.done() for future in under_way)
+    assert sum(admin.end_offsets([topic.name]).values()) == len(set(positions)) == len(records)
+    assert "AlreadyExists" not in (tmp_path / "broker.log").read_text(encoding="utf-8")
+    admin.close()
+    again.close()
+    await broker.stop()
 
 
 def test_topics_are_made_explicitly_although_the_broker_would_make_them(

@@ -27,6 +27,9 @@ class Producer:
     def discard(self, timeout_s: float) -> None:
         """Nothing to close."""
 
+    def end(self, timeout_s: float) -> None:
+        """Nothing to end."""
+
 
 class Clock:
     """Time that passes when a test says so."""

@@ -49,6 +49,7 @@ class FakeProducer:
         self.missing: set[str] = set()
         self.got_one = threading.Event()
         self.was_discarded = threading.Event()
+        self.was_ended = False
 
     def partitions(self, topic: str) -> int:
         self.asked_partitions += 1
@@ -68,6 +69,9 @@ class FakeProducer:
 
     def discard(self, timeout_s: float) -> None:
         self.was_discarded.set()
+
+    def end(self, timeout_s: float) -> None:
+        self.was_ended = True
 
 
 @pytest.fixture
@@ -320,7 +324,8 @@ def test_close_answers_for_everything(make: Make, producers: list[FakeProducer])
     assert isinstance(future.exception(0), PublishTimeoutError)
     assert isinstance(publisher.submit(RECORD).exception(0), BusClosedError)
     assert publisher.healthy() == "the publisher is closed"
-    assert producers[0].was_discarded.wait(PATIENCE_S)
+    # Not in the background: another broker may be at its address a moment later.
+    assert producers[0].was_ended
 
 
 async def test_a_cancelled_caller_leaves_the_record_on_its_way(

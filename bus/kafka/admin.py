@@ -13,6 +13,7 @@ from bus.kafka.errors import unavailable
 from bus.kafka.opening import open_client
 from bus.kafka.preflight.access import right_missing
 from bus.kafka.preflight.rights import Right
+from bus.kafka.settling import Settling
 from bus.protocols import TopicConfig, TopicInfo
 from bus.records import TopicPartition
 
@@ -24,10 +25,15 @@ _Answer = TypeVar("_Answer")
 
 
 class KafkaAdmin:
-    """A connected admin client. Every method raises `BusUnavailableError`."""
+    """
+    A connected admin client. Every method raises `BusUnavailableError`.
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    What a cluster answers while its controller or a coordinator is being chosen is waited out.
+    """
+
+    def __init__(self, options: dict[str, Any], settling: Settling | None = None) -> None:
         self._client = open_client(KafkaAdminClient, options)
+        self._settling = settling or Settling()
 
     def create_topics(self, topics: Sequence[TopicConfig]) -> list[str]:
         """Create the missing ones and wait until they have leaders; return their names."""
@@ -51,7 +57,7 @@ class KafkaAdmin:
 
     def brokers(self) -> int:
         """Return how many brokers the cluster has."""
-        described = _asked("describing the cluster", self._client.describe_cluster)
+        described = self._asked("describing the cluster", self._client.describe_cluster)
         return len(described["brokers"])
 
     def begin_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
@@ -64,7 +70,7 @@ class KafkaAdmin:
 
     def committed(self, group: str) -> dict[TopicPartition, int]:
         """Return the group's committed next offsets; none where there is no such group."""
-        answer = _asked("reading offsets", lambda: self._client.list_group_offsets(group))
+        answer = self._asked("reading offsets", lambda: self._client.list_group_offsets(group))
         return {
             TopicPartition(at.topic, at.partition): kept.offset
             for at, kept in answer.get(group, {}).items()
@@ -84,7 +90,7 @@ class KafkaAdmin:
             }
         }
         try:
-            self._client.create_topics(wanted, wait_for_metadata=True)
+            self._settling.ask(lambda: self._client.create_topics(wanted, wait_for_metadata=True))
         except TopicAlreadyExistsError:  # somebody was quicker
             return False
         except AuthorizationError as error:
@@ -97,7 +103,9 @@ class KafkaAdmin:
     def _existing(self, names: Sequence[str]) -> dict[str, Any]:
         if not names:
             return {}
-        described = _asked("describing topics", lambda: self._client.describe_topics(list(names)))
+        described = self._asked(
+            "describing topics", lambda: self._client.describe_topics(list(names))
+        )
         return {topic["name"]: topic for topic in described if topic["error_code"] == _NO_ERROR}
 
     def _settings(self, names: list[str]) -> dict[str, dict[str, str]]:
@@ -105,7 +113,7 @@ class KafkaAdmin:
         if not names:
             return {}
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-        answer = _asked(
+        answer = self._asked(
             "reading topic settings",
             lambda: self._client.describe_configs(resources, config_filter="all"),
         )
@@ -122,12 +130,11 @@ class KafkaAdmin:
         }
         if not wanted:
             return {}
-        answer = _asked("reading offsets", lambda: self._client.list_partition_offsets(wanted))
+        answer = self._asked("reading offsets", lambda: self._client.list_partition_offsets(wanted))
         return {TopicPartition(at.topic, at.partition): it.offset for at, it in answer.items()}
 
-
-def _asked(doing: str, call: Callable[[], _Answer]) -> _Answer:
-    try:
-        return call()
-    except (KafkaError, OSError) as error:
-        raise unavailable(error, doing) from error
+    def _asked(self, doing: str, call: Callable[[], _Answer]) -> _Answer:
+        try:
+            return self._settling.ask(call)
+        except (KafkaError, OSError) as error:
+            raise unavailable(error, doing) from error

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import HAS_SMALL_DISKS, SPOOL_DISK
+from tests.faults.conftest import FAILING_DISK, HAS_SMALL_DISKS, SPOOL_DISK
 from tests.faults.ledger import Call, Identity, Verdict
 from tests.faults.load import Sender
+from tests.faults.mutants import Change, mutant
 from tests.faults.report import full_form_only, scaled
 from tests.faults.rows import Run, row
 from tests.faults.system import System
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
 FLIPS = 3
 # What was sent at the end of a phase may meet the disk only in the next one.
 _EDGE_S = 1.5
+_SYNC = "        _sync_data(file)\n"
 
 
 @full_form_only
@@ -52,6 +54,31 @@ def test_f17_the_spools_disk_fails(one_node: KafkaCluster, system: System) -> No
     assert [call for call in slow if call.durability == "spool"]
 
 
+@full_form_only
+@pytest.mark.skipif(not HAS_SMALL_DISKS, reason=str(why_no_small_disk()))
+def test_f17_finds_a_spool_that_skips_its_syncs(
+    one_node: KafkaCluster, system: System, tmp_path: Path
+) -> None:
+    """Else the row would hold for a spool that answers 2xx on a disk that refuses."""
+    path = mutant(tmp_path / "mutant", Change("ingest/spool/disk.py", _SYNC, "        del file\n"))
+    ingest = system["ingest"]
+    ingest.stop()
+    ingest.start(PYTHONPATH=f"{path}:{FAILING_DISK}")
+    ingest.wait_ready()
+    what = "mutant: skips its syncs; EIO on them; F17's own check must find it"
+    with row("F17", what, system, Sender(rate=30)) as run:
+        one_node.freeze(1)
+        run.go_on(3)
+        with _disk(system, "sync-error"):
+            _phase(run)
+        one_node.thaw(1)
+        run.fault_is_over()
+    ingest.stop()
+    ingest.start()
+    ingest.wait_ready()
+    assert _unsynced(run, _syncs(system))
+
+
 @contextmanager
 def _disk(system: System, fault: str) -> Iterator[None]:
     """Let the disk of the ingest's spool fail so; see `failing_disk`."""
@@ -63,7 +90,8 @@ def _disk(system: System, fault: str) -> Iterator[None]:
 
 def _syncs(system: System) -> list[float]:
     """Return when something of the spool was made durable, sorted."""
-    return [float(line) for line in (system.folder / "disk-fault.syncs").read_text().split()]
+    moments = system.folder / "disk-fault.syncs"
+    return [float(line) for line in moments.read_text().split()] if moments.exists() else []
 
 
 def _unsynced(run: Run, syncs: Sequence[float]) -> list[Call]:

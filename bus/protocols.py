@@ -4,7 +4,7 @@ The seams of the bus: what its two implementations, Kafka and the in-memory twin
 One contract suite (`tests/contract/test_bus.py`) runs on each of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -15,11 +15,11 @@ from bus.records import NextOffsets, Position, ReceivedRecord, Record, TopicPart
 class Publisher(Protocol):
     """Publishes records and says where they were written. Safe to use from any thread."""
 
-    async def publish(self, record: Record) -> Position:
+    def publish(self, record: Record) -> Awaitable[Position]:
         """
-        Return the position once all in-sync replicas have the record.
+        Hand the record over; await the position once all in-sync replicas have it.
 
-        Raises `QueueFullError` at once where the bounds on waiting records are reached,
+        Awaiting raises `QueueFullError` at once where the bounds on waiting records are reached,
         `RecordRefusedError` where the broker refuses it for good, `PublishTimeoutError`
         where no acknowledgement came within the client's delivery timeout. Never blocks the
         event loop. Cancelling the caller does not take back the record.

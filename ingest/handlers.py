@@ -1,11 +1,7 @@
 """HTTP in, HTTP out: the only place that knows status codes."""
 
-import asyncio
 import time
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -62,7 +58,6 @@ class Handlers:
         self._authenticator = authenticator
         self._ledger = ledger
         self._limits = limits
-        self._working: set[asyncio.Task[Answer]] = set()
         self._is_stopping = False
 
     async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -114,12 +109,14 @@ class Handlers:
         except BaseException:
             _close(entry, refused("disconnected", "the connection was closed"))
             raise
-        return _respond(await self._detached(self._accept(delivery, entry)))
+        return _respond(await self._accept(delivery, entry))
 
     async def _read(self, request: web.BaseRequest, path: WebhookPath, entry: Entry) -> Delivery:
         head = Head(path.provider, path.credential, request.headers, request.remote)
-        with _refusals():
+        try:
             admitted = self._authenticator.admit(head, time.time())
+        except UnauthenticatedError as error:
+            raise _unauthenticated(error) from None
         # Until the body has proved who sends it, a stranger learns nothing about providers.
         is_known = isinstance(admitted, Capability)
         if is_known:
@@ -129,8 +126,10 @@ class Handlers:
         received_at = datetime.now(UTC)
         body = await read_body(request, self._limits, entry.share, is_known=is_known)
         entry.body_bytes = len(body)
-        with _refusals():
+        try:
             capability = await self._authenticator.confirm(admitted, body)
+        except UnauthenticatedError as error:
+            raise _unauthenticated(error) from None
         self._require_known(path, entry)
         return Delivery(path.provider, body, received_at, capability, shown_by(head))
 
@@ -140,6 +139,8 @@ class Handlers:
         entry.provider = path.provider
 
     async def _accept(self, delivery: Delivery, entry: Entry) -> Answer:
+        # A sender that hangs up cancels nothing here (see `HttpServer`): the outcome decides
+        # what Kafka and storage hold, and it will try again.
         answer = _FAILED
         try:
             answer = await self._acceptor.accept(delivery, time.time())
@@ -149,31 +150,18 @@ class Handlers:
             entry.close(answer, _status_of(answer))
         return answer
 
-    async def _detached(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """
-        Run what must not stop when the sender hangs up.
 
-        Its outcome decides what Kafka and storage hold; a sender that went away retries.
-        """
-        task = asyncio.create_task(work)
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
-        return await asyncio.shield(task)
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what the authenticator raises into answers: one and the same for every failure."""
-    try:
-        yield
-    except TooManyFailuresError:
-        raise RefusedError("rate", "too many wrong credentials came from this address") from None
-    except UnauthenticatedError:
-        raise RefusedError("unauthenticated", "no valid credential") from None
+def _unauthenticated(error: UnauthenticatedError) -> RefusedError:
+    """Return the answer to what the authenticator raises: one and the same for every failure."""
+    if isinstance(error, TooManyFailuresError):
+        return RefusedError("rate", "too many wrong credentials came from this address")
+    return RefusedError("unauthenticated", "no valid credential")
 
 
 def _is_encoded(request: web.BaseRequest) -> bool:
-    given = ",".join(request.headers.getall("Content-Encoding", ())).lower()
+    if "Content-Encoding" not in request.headers:
+        return False
+    given = ",".join(request.headers.getall("Content-Encoding")).lower()
     return any(coding.strip() not in ("", "identity") for coding in given.split(","))
 
 

@@ -6,6 +6,7 @@ its way into error messages. The body itself is kept as it came.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import quote
 
 import msgspec
@@ -26,9 +27,14 @@ _MAX_CUT_CHARS = 8
 
 def shown_by(head: Head) -> tuple[str, ...]:
     """Return every secret a delivery showed, in each spelling a body may quote, longest first."""
+    return _spellings(tuple(_secrets(head)))
+
+
+@lru_cache(maxsize=1024)
+def _spellings(secrets: tuple[str, ...]) -> tuple[str, ...]:
     spellings = {
         text
-        for secret in _secrets(head)
+        for secret in secrets
         for text in (secret, quote(secret, safe="", errors="surrogateescape"))
     }
     return tuple(sorted((s for s in spellings if len(s) >= _MIN_CHARS), key=len, reverse=True))

@@ -150,7 +150,9 @@ class HttpServer(web.Server):
     def __init__(
         self, receive: Receive, malformed: Malformed, limits: ConnectionLimits | None = None
     ) -> None:
-        super().__init__(self._serve)
+        # Not even where the sender hangs up: what was read is seen through. That saves the
+        # deliveries a task of their own, 20 µs each.
+        super().__init__(self._serve, handler_cancellation=False)
         limits = limits or ConnectionLimits()
         self.open = Connections(openable(limits.max_connections))
         self.head_timeout_s = limits.head_timeout_s

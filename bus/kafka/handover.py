@@ -35,14 +35,17 @@ class Handover:
         self._bridges: dict[asyncio.AbstractEventLoop, LoopBridge] = {}
         self._problem: str | None = "connecting to Kafka"
 
-    async def publish(self, record: Record) -> Position:
-        """Return the position once the record is acknowledged; see `bus.protocols`."""
+    def publish(self, record: Record) -> "asyncio.Future[Position]":
+        """Return what becomes the position; see `bus.protocols`. No task is needed to wait."""
         loop = asyncio.get_running_loop()
         waiter: Waiter = loop.create_future()
         bridge = self._bridges.get(loop) or self._bridges.setdefault(loop, LoopBridge(loop))
-        if self._hand_over(record, self._reply(bridge, waiter)):
-            bridge.soon(self._wake)
-        return await waiter
+        try:
+            if self._hand_over(record, self._reply(bridge, waiter)):
+                bridge.soon(self._wake)
+        except BusError as error:
+            waiter.set_exception(error)
+        return waiter
 
     def submit(self, record: Record) -> "Future[Position]":
         """Hand the record over; the future gets what `publish` returns or raises."""

@@ -74,6 +74,11 @@ class Drainer:
         self._queue.add(refs, delay_s)
         self._wake.set()
 
+    def begin_anew(self, refs: Iterable[Ref]) -> None:
+        """Take entries to publish on another Kafka than before, at once."""
+        self._pace.begin_anew()
+        self.add(refs)
+
     @property
     def waiting(self) -> int:
         """How many entries it has yet to publish."""

@@ -162,7 +162,12 @@ class Journal:
         done: asyncio.Future[int] = self._loop.create_future()
         self._queued_bytes += size
         self._jobs.put(_Append(entry, size, done))
-        return await done
+        try:
+            return await done
+        except asyncio.CancelledError:
+            if done.done() and not done.cancelled() and done.exception() is None:
+                self.on_late(entry.id)  # it came in the same turn of the loop
+            raise
 
     def release(self, entry_id: int) -> None:
         """Mark an entry as not to be published again. Not synced: a repeat does no harm."""

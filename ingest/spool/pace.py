@@ -57,6 +57,11 @@ class Pace:
         self._window = 1
         self._next_at = self._backoff.failed(self._clock())
 
+    def begin_anew(self) -> None:
+        """Forget the failures: it is another Kafka now."""
+        self._backoff.succeeded()
+        self._next_at = 0.0
+
     def is_busy(self) -> bool:
         """Tell whether deliveries came since the last call."""
         seen, self._seen = self._seen, self._traffic.deliveries

@@ -104,7 +104,7 @@ class Spooling:
 
     def publish_again(self) -> None:
         """The broker has lost what it held: publish whatever is not released."""
-        self.drainer.add(self._releases.unsettled())
+        self.drainer.begin_anew(self._releases.unsettled())
 
     async def _adopt(self) -> None:
         """Look now and then for what an ending process held when this one started."""

@@ -220,6 +220,19 @@ def test_the_window_grows_with_success_and_falls_back_to_one_probe() -> None:
     assert 0 < pace.wait_s() <= 5
 
 
+def test_another_kafka_is_not_made_to_wait_for_the_failures_of_the_last() -> None:
+    pace = Pace(lambda: 0.0, Traffic())
+    for _ in range(20):
+        pace.failed()
+    assert pace.wait_s() > 1
+
+    pace.begin_anew()
+
+    assert pace.wait_s() == 0
+    pace.failed()
+    assert pace.wait_s() < 1
+
+
 def test_live_deliveries_are_seen_once() -> None:
     traffic = Traffic()
     pace = Pace(lambda: 0.0, traffic)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.spool import journal as journal_module
 from ingest.spool.contents import live_entries
 from ingest.spool.disk import Disk
 from ingest.spool.errors import SpoolError, SpoolFullError, SpoolInUseError
@@ -165,6 +166,29 @@ async def test_what_reaches_the_disk_after_its_caller_went_away_is_told(tmp_path
         ref = await late.get()
 
     assert [entry.event_id for entry in await spool.read([ref], MIB) if entry] == ["e1"]
+    await spool.close()
+
+
+async def test_an_entry_that_comes_at_the_moment_of_the_time_out_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[Ref] = []
+    spool = Spool(tmp_path, MIB)
+    spool.on_late = late.append
+    await spool.open()
+    succeed = journal_module._succeed
+
+    def at_the_same_moment(future: "asyncio.Future[int]", entry_id: int) -> None:
+        succeed(future, entry_id)
+        appending.cancel()
+
+    monkeypatch.setattr(journal_module, "_succeed", at_the_same_moment)
+    appending = asyncio.create_task(append(spool, 1))
+    with pytest.raises(asyncio.CancelledError):
+        await appending
+
+    assert late == [Ref(1)]
+    assert on_disk(tmp_path) == ["e1"]
     await spool.close()
 
 

@@ -26,7 +26,6 @@ _EDGE_S = 1.5
 _SYNC = "        _sync_data(file)\n"
 
 
-@full_form_only
 @pytest.mark.skipif(not HAS_SMALL_DISKS, reason=str(why_no_small_disk()))
 def test_f17_the_spools_disk_fails(one_node: KafkaCluster, system: System) -> None:
     """Neither Kafka nor the spool: 503, never 2xx; a slow disk is only slow."""

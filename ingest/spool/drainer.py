@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 # An entry that fails by itself (missing topic, missing right, blob store away).
 RETRY_AFTER_S = 10.0
+# While Kafka is away that may be all that is wrong: it tells us of no topic, either.
+RETRY_WHILE_AWAY_S = 2.0
 # Bodies in memory on their way from the spool.
 MAX_SENDING_BYTES = 32 << 20
 _READ_BYTES = 8 << 20
@@ -159,10 +161,13 @@ class Drainer:
             await self._publish(ref, record)
         except (BlobStoreError, BusError) as error:
             log.info("spool_entry_delayed", event_id=entry.event_id, reason=str(error))
-            self.add([ref], RETRY_AFTER_S)
+            self.add([ref], self._retry_after_s())
         except Exception:
             log.exception("spool_entry_failed", event_id=entry.event_id)
-            self.add([ref], RETRY_AFTER_S)
+            self.add([ref], self._retry_after_s())
+
+    def _retry_after_s(self) -> float:
+        return RETRY_AFTER_S if self._circuit.reason() is None else RETRY_WHILE_AWAY_S
 
     async def _publish(self, ref: Ref, record: Record) -> None:
         started_at = time.monotonic()

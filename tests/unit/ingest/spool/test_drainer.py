@@ -16,6 +16,7 @@ from bus.errors import (
     TopicMissingError,
 )
 from bus.records import Position, Record
+from ingest.spool import drainer as drainer_module
 from ingest.spool.circuit import Circuit
 from ingest.spool.drainer import Drainer
 from ingest.spool.frames import Entry
@@ -133,6 +134,20 @@ async def test_a_missing_topic_holds_up_nobody_else(drain: Callable[..., Any]) -
 
     assert [r.key for r in publisher.sent].count(b"R1") == 1
     assert spool.refusals == {}
+
+
+async def test_a_topic_that_seems_missing_while_kafka_is_away_is_tried_again_soon(
+    drain: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds more would be what the sender's result waits for after every outage."""
+    monkeypatch.setattr(drainer_module, "RETRY_WHILE_AWAY_S", 0.001)
+    publisher = ScriptedPublisher({"R1": [TopicMissingError("not told of")]})
+    publisher.why = "away"
+
+    spool = await drain(publisher, 3)
+    await until(lambda: len(spool.released) == 3)
+
+    assert publisher.acknowledged == ["R2", "R3", "R1"]
 
 
 async def test_a_blob_store_that_is_away_delays_only_its_entries(

@@ -11,9 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
@@ -21,6 +19,18 @@ from bus.records import Record
 from ingest.spool.contents import Contents
 from ingest.spool.errors import SpoolError, SpoolFullError
 from ingest.spool.frames import Entry
+from ingest.spool.jobs import (
+    Answer,
+    Append,
+    Ask,
+    Job,
+    Refuse,
+    Release,
+    Resolve,
+    fail,
+    read_some,
+    succeed,
+)
 from ingest.spool.segments import Changes, Segments
 
 log = structlog.get_logger()
@@ -30,37 +40,6 @@ MAX_BATCH = 512
 HANGS_AFTER_S = 2.5
 # A frame's head and the members beside value, key and headers, rounded up.
 _OVERHEAD_BYTES = 512
-
-_Answer = TypeVar("_Answer")
-_Resolve = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Append:
-    entry: Entry
-    size: int
-    done: "asyncio.Future[int]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Release:
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Refuse:
-    id: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """Something only the thread that owns the segments may look up."""
-
-    look: Callable[[Segments], _Resolve]
-
-
-_Job = _Append | _Release | _Refuse | _Ask
 
 
 class Journal:
@@ -80,14 +59,14 @@ class Journal:
         """Told of each entry that reached the disk after its caller was cancelled."""
         self._queued_bytes = 0
         self._last_id = 0
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-journal", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._failure: str | None = None
         self._is_closed = False
         self._oldest_at: float | None = None
         # What a failing disk did not take; it goes with the next append that succeeds.
-        self._unwritten: list[_Release | _Refuse] = []
+        self._unwritten: list[Release | Refuse] = []
 
     @property
     def entries(self) -> int:
@@ -161,7 +140,7 @@ class Journal:
         )
         done: asyncio.Future[int] = self._loop.create_future()
         self._queued_bytes += size
-        self._jobs.put(_Append(entry, size, done))
+        self._jobs.put(Append(entry, size, done))
         try:
             return await done
         except asyncio.CancelledError:
@@ -171,11 +150,11 @@ class Journal:
 
     def release(self, entry_id: int) -> None:
         """Mark an entry as not to be published again. Not synced: a repeat does no harm."""
-        self._jobs.put(_Release(entry_id))
+        self._jobs.put(Release(entry_id))
 
     def refuse(self, entry_id: int, reason: str) -> None:
         """Set an entry aside: Kafka would refuse it again. Not synced, like a release."""
-        self._jobs.put(_Refuse(entry_id, reason))
+        self._jobs.put(Refuse(entry_id, reason))
 
     async def read(self, ids: Sequence[int], max_bytes: int) -> list[Entry | None]:
         """
@@ -183,7 +162,7 @@ class Journal:
 
         None stands for an entry that is gone, or no longer checks out.
         """
-        return await self._ask(lambda segments: _read(segments, ids, max_bytes))
+        return await self._ask(lambda segments: read_some(segments, ids, max_bytes))
 
     async def close(self) -> None:
         """Write what was handed over, then stop."""
@@ -193,17 +172,17 @@ class Journal:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    async def _ask(self, look: Callable[[Segments], _Answer]) -> _Answer:
-        done: asyncio.Future[_Answer] = self._loop.create_future()
+    async def _ask(self, look: Callable[[Segments], Answer]) -> Answer:
+        done: asyncio.Future[Answer] = self._loop.create_future()
 
-        def answered(segments: Segments) -> _Resolve:
+        def answered(segments: Segments) -> Resolve:
             try:
                 answer = look(segments)
             except Exception as error:  # noqa: BLE001 - for whoever asked, not for the thread
-                return partial(_fail, done, error)
-            return partial(_succeed, done, answer)
+                return partial(fail, done, error)
+            return partial(succeed, done, answer)
 
-        self._jobs.put(_Ask(answered))
+        self._jobs.put(Ask(answered))
         return await done
 
     def _run(self) -> None:
@@ -214,7 +193,7 @@ class Journal:
             self._settle([job for job in jobs if job is not None])
         self._segments.close()
 
-    def _next_jobs(self) -> list[_Job | None]:
+    def _next_jobs(self) -> list[Job | None]:
         jobs = [self._jobs.get()]
         try:
             while len(jobs) < MAX_BATCH and jobs[-1] is not None:
@@ -223,23 +202,21 @@ class Journal:
             pass
         return jobs
 
-    def _settle(self, jobs: Sequence[_Job]) -> None:
-        appends = [job for job in jobs if isinstance(job, _Append)]
-        marks = [job for job in jobs if isinstance(job, _Release | _Refuse)]
+    def _settle(self, jobs: Sequence[Job]) -> None:
+        appends = [job for job in jobs if isinstance(job, Append)]
+        marks = [job for job in jobs if isinstance(job, Release | Refuse)]
         error = self._write(appends, marks) if appends or marks else None
-        answers = [job.look(self._segments) for job in jobs if isinstance(job, _Ask)]
+        answers = [job.look(self._segments) for job in jobs if isinstance(job, Ask)]
         self._oldest_at = self._segments.oldest_at()
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._resolve, appends, error, answers)
 
-    def _write(
-        self, appends: Sequence[_Append], marks: list[_Release | _Refuse]
-    ) -> SpoolError | None:
+    def _write(self, appends: Sequence[Append], marks: list[Release | Refuse]) -> SpoolError | None:
         self._unwritten += marks
         changes = Changes(
             [job.entry for job in appends],
-            [mark.id for mark in self._unwritten if isinstance(mark, _Release)],
-            {mark.id: mark.reason for mark in self._unwritten if isinstance(mark, _Refuse)},
+            [mark.id for mark in self._unwritten if isinstance(mark, Release)],
+            {mark.id: mark.reason for mark in self._unwritten if isinstance(mark, Refuse)},
         )
         self._writing_since = self._monotonic()
         try:
@@ -267,39 +244,17 @@ class Journal:
 
     def _resolve(
         self,
-        appends: Sequence[_Append],
+        appends: Sequence[Append],
         error: SpoolError | None,
-        answers: Sequence[_Resolve],
+        answers: Sequence[Resolve],
     ) -> None:
         for job in appends:
             self._queued_bytes -= job.size
             if error is not None:
-                _fail(job.done, error)
+                fail(job.done, error)
             elif job.done.cancelled():
                 self.on_late(job.entry.id)
             else:
-                _succeed(job.done, job.entry.id)
+                succeed(job.done, job.entry.id)
         for answer in answers:
             answer()
-
-
-def _succeed(future: "asyncio.Future[_Answer]", answer: _Answer) -> None:
-    if not future.done():  # its caller may have been cancelled
-        future.set_result(answer)
-
-
-def _fail(future: "asyncio.Future[_Answer]", error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
-
-
-def _read(segments: Segments, ids: Sequence[int], max_bytes: int) -> list[Entry | None]:
-    found: list[Entry | None] = []
-    left = max_bytes
-    for entry_id in ids:
-        if left <= 0:
-            break
-        entry = segments.read(entry_id)
-        found.append(entry)
-        left -= 0 if entry is None else len(entry.value)
-    return found

@@ -176,13 +176,13 @@ async def test_an_entry_that_comes_at_the_moment_of_the_time_out_is_told_too(
     spool = Spool(tmp_path, MIB)
     spool.on_late = late.append
     await spool.open()
-    succeed = journal_module._succeed
+    succeed = journal_module.succeed
 
     def at_the_same_moment(future: "asyncio.Future[int]", entry_id: int) -> None:
         succeed(future, entry_id)
         appending.cancel()
 
-    monkeypatch.setattr(journal_module, "_succeed", at_the_same_moment)
+    monkeypatch.setattr(journal_module, "succeed", at_the_same_moment)
     appending = asyncio.create_task(append(spool, 1))
     with pytest.raises(asyncio.CancelledError):
         await appending

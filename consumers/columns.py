@@ -31,6 +31,27 @@ def plain_text(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def plain_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels as both databases can keep them."""
+    return {plain_text(name): plain_text(text) for name, text in labels.items()}
+
+
+def moment_text(moment: datetime) -> str:
+    """
+    Return a moment as SQLite keeps it: `2026-11-24T08:00:00.000000Z`.
+
+    Refuses one without a time zone: nobody could say when it was.
+    """
+    # strftime would not pad years below 1000 to four digits.
+    return _utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return moment.astimezone(UTC)
+
+
 class PlainText(TypeDecorator[str]):
     """Text, sorted by code point on both engines; what no text column can hold is replaced."""
 
@@ -66,9 +87,7 @@ class Labels(TypeDecorator[Mapping[str, str]]):
     ) -> dict[str, str] | None:
         """Replace what cannot be kept."""
         del dialect
-        if value is None:
-            return None
-        return {plain_text(name): plain_text(text) for name, text in value.items()}
+        return None if value is None else plain_labels(value)
 
 
 class Money(TypeDecorator[Decimal]):
@@ -117,16 +136,10 @@ class Moment(TypeDecorator[datetime]):
         return dialect.type_descriptor(Text())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        """Refuse a moment without a time zone: nobody could say when it was."""
+        """Refuse a moment without a time zone."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("a moment needs a time zone")
-        moment = value.astimezone(UTC)
-        if dialect.name == "postgresql":
-            return moment
-        # strftime would not pad years below 1000 to four digits.
-        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return _utc(value) if dialect.name == "postgresql" else moment_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Read the moment back, in UTC."""

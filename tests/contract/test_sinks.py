@@ -13,11 +13,12 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL, Engine, Table, delete, insert, select, text
+from sqlalchemy import URL, Engine, Table, delete, insert, make_url, select, text
 
 from bus.errors import Poison, Transient
 from consumers.database import open_engine, plain_text, reading, upgrade
 from consumers.storage import queries
+from consumers.storage.sinks import bulk_postgresql
 from consumers.storage.sinks.base import Batch, Sink
 from consumers.storage.sinks.mapping import event_values
 from consumers.storage.sinks.sql import SqlSink
@@ -385,6 +386,67 @@ def test_a_restarted_database_is_written_to_at_once(postgres_server: URL) -> Non
         engine.dispose()
         other.dispose()
     assert len(written.events) == 1
+
+
+def test_a_connection_lost_amid_a_batch_is_waited_for(
+    postgres_server: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the batch is stored, and the next try has a new connection."""
+    jsonb = bulk_postgresql.Jsonb
+    losses = iter([True])
+
+    def jsonb_after_a_loss(*arguments: Any) -> Any:
+        if next(losses, False):
+            mine = "datname = current_database() AND pid <> pg_backend_pid()"
+            with other.begin() as connection:
+                connection.execute(
+                    text(
+                        f"SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE {mine}"
+                    )  # noqa: S608, E501 - no input
+                )
+        return jsonb(*arguments)
+
+    monkeypatch.setattr(bulk_postgresql, "Jsonb", jsonb_after_a_loss)
+    with postgres.database(postgres_server) as url:
+        upgrade(url)
+        engine, other = open_engine(url), open_engine(url)
+        sink = SqlSink(engine)
+        batch = batch_of([an_event(f"R{n}") for n in range(20)])
+
+        with pytest.raises(Transient):
+            sink.write(batch)
+        before = rows(other, EVENTS)
+        written = sink.write(batch)
+
+        engine.dispose()
+        other.dispose()
+    assert before == []
+    assert len(written.events) == 20
+
+
+def test_a_server_without_temporary_tables_stores_the_same(postgres_server: URL) -> None:
+    """Only slower: some grant an application no more than its tables."""
+    with postgres.database(postgres_server) as url:
+        upgrade(url)
+        name = make_url(url).database
+        postgres.run(
+            make_url(url),
+            "DROP ROLE IF EXISTS bare",
+            "CREATE ROLE bare LOGIN PASSWORD 'bare'",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO bare",
+            f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC",
+        )
+        bare = make_url(url).set(username="bare", password="bare")
+        engine = open_engine(bare.render_as_string(hide_password=False))
+        batch = batch_of([an_event(labels={"a": "b"}), an_event(), an_event(body=b"{}")])
+
+        first, again = SqlSink(engine).write(batch), SqlSink(engine).write(batch)
+
+        stored = rows(engine, EVENTS)
+        engine.dispose()
+    assert (len(first.events), first.conflicts) == (1, 1)
+    assert (len(again.events), again.conflicts) == (0, 0)
+    assert [row["labels"] for row in stored] == [{"a": "b"}]
 
 
 def test_an_id_too_long_for_an_index_is_poison(postgres_server: URL) -> None:

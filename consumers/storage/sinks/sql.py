@@ -19,6 +19,7 @@ from consumers.storage.seen import (
     take_back,
 )
 from consumers.storage.sinks.base import Arrived, Batch, Written
+from consumers.storage.sinks.bulk import insert_new_events
 from consumers.storage.sinks.mapping import (
     Values,
     conflict_values,
@@ -74,7 +75,7 @@ def _write_events(
     firsts: dict[str, Values] = {}
     for row in rows:
         firsts.setdefault(row["event_id"], row)
-    new = {key.event_id for key in insert_new(connection, EVENTS, list(firsts.values()))}
+    new = insert_new_events(connection, list(firsts.values()))
     removed = _take_back_events(connection, [firsts[event_id] for event_id in new])
     new -= removed.keys()
     is_new = [row["event_id"] in new and row is firsts[row["event_id"]] for row in rows]

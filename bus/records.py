@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from schemas.codec import (
     Headers,
@@ -14,16 +15,14 @@ from schemas.event import InferenceEvent, Quarantined
 from schemas.topics import TopicNames
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TopicPartition:
+class TopicPartition(msgspec.Struct, frozen=True, order=True, gc=False):
     """One partition of one topic."""
 
     topic: str
     partition: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where a record lies: topic, partition, offset."""
 
     topic: str
@@ -41,14 +40,13 @@ class Position:
         return self.offset + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """A record to publish: topic, key, value, headers."""
 
     topic: str
     key: bytes | None
-    value: bytes | None = field(repr=False)
-    headers: Headers = field(default=(), repr=False)
+    value: bytes | None
+    headers: Headers = ()
 
     @property
     def size(self) -> int:
@@ -68,13 +66,19 @@ class Record:
                 return raw.decode("utf-8", "replace")
         return None
 
+    def __repr__(self) -> str:
+        # Values and headers hold what nobody should find in a log.
+        return f"{type(self).__name__}(topic={self.topic!r}, key={self.key!r})"
 
-@dataclass(frozen=True, slots=True)
-class ReceivedRecord(Record):
+
+class ReceivedRecord(Record, frozen=True, kw_only=True):
     """A record as a subscription hands it over, with its position and broker time."""
 
-    position: Position = field(kw_only=True)
-    timestamp_ms: int = field(default=0, kw_only=True)
+    position: Position
+    timestamp_ms: int = 0
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.position!r}, key={self.key!r})"
 
 
 def event_record(

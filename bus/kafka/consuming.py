@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -12,7 +13,8 @@ from kafka.errors import KafkaError
 from bus.errors import BusUnavailableError
 from bus.kafka.errors import reason, unavailable
 from bus.kafka.opening import open_client
-from bus.records import Position, ReceivedRecord, TopicPartition
+from bus.kafka.unpacking import unpack_quickly
+from bus.records import ReceivedRecord, TopicPartition
 
 log = structlog.get_logger()
 
@@ -29,6 +31,7 @@ def connect_consumer(options: dict[str, Any], topics: Iterable[str]) -> Any:
     consumer = open_client(KafkaConsumer, options)
     try:
         _require(consumer, topics)
+        unpack_quickly(consumer)
     except BaseException:
         close_consumer(consumer)
         raise
@@ -60,20 +63,11 @@ def close_consumer(consumer: Any) -> None:
     closing.join(_CLOSE_TIMEOUT_S + 1)
 
 
-def received_records(polled: Mapping[ClientPartition, list[Any]]) -> list[ReceivedRecord]:
-    """Return what the client polled as our records."""
-    return [_received(record) for records in polled.values() for record in records]
-
-
-def _received(record: Any) -> ReceivedRecord:
-    return ReceivedRecord(
-        topic=record.topic,
-        key=record.key,
-        value=record.value,
-        headers=tuple((name, raw or b"") for name, raw in record.headers),
-        position=Position(record.topic, record.partition, record.offset),
-        timestamp_ms=record.timestamp,
-    )
+def received_records(
+    polled: Mapping[ClientPartition, list[ReceivedRecord]],
+) -> list[ReceivedRecord]:
+    """Return what the client polled, partition by partition."""
+    return list(chain.from_iterable(polled.values()))
 
 
 def ours(partitions: Iterable[ClientPartition]) -> frozenset[TopicPartition]:

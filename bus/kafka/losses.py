@@ -7,7 +7,7 @@ from kafka import TopicPartition as ClientPartition
 from kafka.errors import KafkaError
 
 from bus.kafka.errors import unavailable
-from bus.records import TopicPartition
+from bus.records import ReceivedRecord, TopicPartition
 
 _TIMEOUT_MS = 5000
 
@@ -28,7 +28,7 @@ class LossGuard:
         self,
         consumer: Any,
         held: Iterable[ClientPartition],
-        polled: Mapping[ClientPartition, list[Any]],
+        polled: Mapping[ClientPartition, list[ReceivedRecord]],
         reached: Mapping[ClientPartition, int],
     ) -> None:
         """
@@ -41,7 +41,7 @@ class LossGuard:
         gaps = {
             at: reached[at]
             for at, records in polled.items()
-            if at in reached and records[0].offset > reached[at]
+            if at in reached and records[0].position.offset > reached[at]
         }
         new = held - self._checked
         if not new and not gaps:

@@ -145,16 +145,16 @@ class KafkaSubscription:
         if self._is_paused:
             self._consumer.pause(*self._consumer.assignment())
 
-    def _put_back(self, polled: dict[ClientPartition, list[Any]]) -> None:
+    def _put_back(self, polled: dict[ClientPartition, list[ReceivedRecord]]) -> None:
         # Partitions that came with a rebalance within the poll were not paused yet.
         for partition, records in polled.items():
-            self._consumer.seek(partition, records[0].offset)
+            self._consumer.seek(partition, records[0].position.offset)
 
-    def _note(self, polled: dict[ClientPartition, list[Any]]) -> None:
+    def _note(self, polled: dict[ClientPartition, list[ReceivedRecord]]) -> None:
         held = self._consumer.assignment()
         self._losses.look(self._consumer, held, polled, self._next)
         self._next = {at: offset for at, offset in self._next.items() if at in held}
-        self._next |= {at: records[-1].offset + 1 for at, records in polled.items()}
+        self._next |= {at: records[-1].position.next_offset for at, records in polled.items()}
         now = self._clock()
         if polled or self._is_paused:
             self._guard.moved(now)

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL, Engine, Table, delete, insert, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, Table, delete, insert, make_url, select, text
 
 from bus.errors import Poison, Transient
 from consumers.database import open_engine, plain_text, reading, upgrade
@@ -376,10 +376,7 @@ def test_a_restarted_database_is_written_to_at_once(postgres_server: URL) -> Non
         sink = SqlSink(engine)
         sink.write(batch_of([an_event("R1")]))
         with other.begin() as connection:
-            mine = "datname = current_database() AND pid <> pg_backend_pid()"
-            connection.execute(
-                text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")  # noqa: S608 - no input
-            )
+            _end_the_others(connection)
 
         written = sink.write(batch_of([an_event("R2")]))
 
@@ -397,13 +394,8 @@ def test_a_connection_lost_amid_a_batch_is_waited_for(
 
     def jsonb_after_a_loss(*arguments: Any) -> Any:
         if next(losses, False):
-            mine = "datname = current_database() AND pid <> pg_backend_pid()"
             with other.begin() as connection:
-                connection.execute(
-                    text(
-                        f"SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE {mine}"
-                    )  # noqa: S608, E501 - no input
-                )
+                _end_the_others(connection)
         return jsonb(*arguments)
 
     monkeypatch.setattr(bulk_postgresql, "Jsonb", jsonb_after_a_loss)
@@ -610,6 +602,13 @@ def test_an_empty_batch_is_no_error(sink: Sink, engine: Engine) -> None:
     """It changes nothing."""
     assert sink.write(batch_of()).conflicts == 0
     assert queries.totals(engine)["events"] == 0
+
+
+def _end_the_others(connection: Connection) -> None:
+    """End every other connection of the database, as a restart of the server does."""
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    query = f"SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE {others}"  # noqa: S608 - no input
+    connection.execute(text(query))
 
 
 def _clear(engine: Engine, *tables: Table) -> None:

@@ -11,22 +11,15 @@ from kafka.structs import MemberState
 
 from bus.errors import BusUnavailableError
 from bus.kafka.subscription import KafkaSubscription
-from bus.records import TopicPartition
+from bus.records import Position, ReceivedRecord, TopicPartition
 
 A, B = ClientPartition("t", 0), ClientPartition("t", 1)
 STALL_CHECK_S = 10.0
 
 
-def record(partition: ClientPartition, offset: int) -> SimpleNamespace:
-    return SimpleNamespace(
-        topic=partition.topic,
-        partition=partition.partition,
-        offset=offset,
-        key=b"k",
-        value=b"v",
-        headers=[("h", b"1")],
-        timestamp=1,
-    )
+def record(partition: ClientPartition, offset: int) -> ReceivedRecord:
+    position = Position(partition.topic, partition.partition, offset)
+    return ReceivedRecord(partition.topic, b"k", b"v", (("h", b"1"),), position=position)
 
 
 class FakeConsumer:

@@ -19,7 +19,7 @@ from benchmarks.consuming import Consumed, upgrade
 
 Row = tuple[Any, ...]
 # As many records as storage settles at once, in one transaction, synced to disk.
-BATCH = 500
+BATCH = 2000
 _EACH_TENTH = 10
 
 

@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 
 from bus.records import Position, TopicPartition
 
@@ -20,19 +22,18 @@ class OffsetTracker:
 
     def received(self, positions: Iterable[Position]) -> None:
         """Take note of records handed over; an offset seen before means a rewind."""
-        for position in positions:
-            partition = position.topic_partition
+        for partition, offsets in _by_partition(positions).items():
             waiting = self._received.setdefault(partition, deque())
-            if waiting and position.offset <= waiting[-1]:
-                self.forget(partition)
-                waiting = self._received.setdefault(partition, deque())
-            waiting.append(position.offset)
+            for offset in offsets:
+                if waiting and offset <= waiting[-1]:
+                    self.forget(partition)
+                    waiting = self._received.setdefault(partition, deque())
+                waiting.append(offset)
 
     def settled(self, positions: Iterable[Position]) -> None:
         """Take note of records that were handled, parked or skipped."""
-        for position in positions:
-            partition = position.topic_partition
-            self._settled.setdefault(partition, set()).add(position.offset)
+        for partition, offsets in _by_partition(positions).items():
+            self._settled.setdefault(partition, set()).update(offsets)
             self._advance(partition)
 
     def committable(self) -> dict[TopicPartition, int]:
@@ -58,3 +59,19 @@ class OffsetTracker:
             self._next[partition] = offset + 1
         if not waiting:
             settled.clear()
+
+
+def partitions_of(positions: Iterable[Position]) -> set[TopicPartition]:
+    """Return the partitions in which these lie."""
+    return {TopicPartition(topic, number) for topic, number in set(map(_place, positions))}
+
+
+def _by_partition(positions: Iterable[Position]) -> dict[TopicPartition, list[int]]:
+    """Return the offsets of each partition; they come in runs, so each is named once a run."""
+    found: dict[TopicPartition, list[int]] = {}
+    for (topic, number), run in groupby(positions, _place):
+        found.setdefault(TopicPartition(topic, number), []).extend(each.offset for each in run)
+    return found
+
+
+_place = attrgetter("topic", "partition")

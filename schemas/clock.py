@@ -14,6 +14,8 @@ def parse_rfc3339(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} names no time zone: end it with Z")
+    if moment.tzinfo is UTC:  # as everything on the bus is written
+        return moment
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:

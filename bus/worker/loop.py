@@ -12,7 +12,7 @@ from bus.backoff import Backoff, BackoffPolicy
 from bus.errors import BusUnavailableError
 from bus.failpoints import reach
 from bus.fuse import DeadLetterFuse, FuseLimits
-from bus.offsets import OffsetTracker
+from bus.offsets import OffsetTracker, partitions_of
 from bus.parking import Parking
 from bus.protocols import Bus, Subscription
 from bus.runtime.health import Check
@@ -189,7 +189,7 @@ class Worker:
     def _still_ours(self, subscription: Subscription, chunk: Batch) -> Batch:
         """Return the records of partitions that we still hold; the new owner redoes the others."""
         held = subscription.assignment()
-        lost = {r.position.topic_partition for r in chunk} - held
+        lost = partitions_of(record.position for record in chunk) - held
         for partition in lost:
             self._offsets.forget(partition)
         return [r for r in chunk if r.position.topic_partition not in lost] if lost else chunk

@@ -584,18 +584,18 @@ def test_providers_with_the_same_request_id_are_two_jobs(sink: Sink, engine: Eng
         assert len(connection.execute(select(CURRENT_STATUS.c.event_id)).all()) == 2
 
 
-def test_five_hundred_records_are_one_batch(sink: Sink, engine: Engine) -> None:
+def test_two_thousand_records_are_one_batch(sink: Sink, engine: Engine) -> None:
     """As many as a worker takes at once, each with more columns than one statement's usual."""
-    events = [an_event(f"R{n:03}") for n in range(500)]
+    events = [an_event(f"R{n:04}") for n in range(2000)]
 
     written = sink.write(
-        batch_of(events, dead_letters=[a_dead_letter(b"%d" % n) for n in range(500)])
+        batch_of(events, dead_letters=[a_dead_letter(b"%d" % n) for n in range(2000)])
     )
     again = sink.write(batch_of(events))
 
-    assert len(written.events) == 500
+    assert len(written.events) == 2000
     assert again.events == []
-    assert queries.totals(engine)["events"] == queries.totals(engine)["dead_letters"] == 500
+    assert queries.totals(engine)["events"] == queries.totals(engine)["dead_letters"] == 2000
 
 
 def test_an_empty_batch_is_no_error(sink: Sink, engine: Engine) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
+
 from bus.records import Position
 from schemas.deadletter import DeadLetter
 from schemas.event import InferenceEvent, Quarantined
@@ -11,8 +13,7 @@ from schemas.event import InferenceEvent, Quarantined
 Content = TypeVar("Content", InferenceEvent, Quarantined)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived(Generic[Content]):
+class Arrived(msgspec.Struct, Generic[Content], frozen=True):
     """What a record said, and where it lies."""
 
     content: Content

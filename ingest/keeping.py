@@ -1,8 +1,9 @@
 """Making a record durable: until something here returns, no delivery is acknowledged."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 from bus.errors import BusError, PublishTimeoutError
 from bus.protocols import Publisher
@@ -13,8 +14,7 @@ class NotDurableError(Exception):
     """Nothing that survives this process holds the record; the sender must keep it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """What holds the record, and where it lies in Kafka if Kafka is what holds it."""
 
     by: Literal["kafka", "spool"]

@@ -21,8 +21,11 @@ def webhook_path(raw_path: str) -> WebhookPath | None:
     if not raw_path.startswith(_ROOT):
         return None
     # Taken apart before it is decoded: a token may hold an encoded slash.
-    parts = raw_path.removeprefix(_ROOT).removesuffix("/").split("/")
-    if len(parts) > 2 or not all(parts):  # noqa: PLR2004 - provider and credential
+    provider, slash, credential = raw_path[len(_ROOT) :].removesuffix("/").partition("/")
+    if not provider or "/" in credential or (slash and not credential):
         return None
-    provider, *credential = (unquote(part, errors="surrogateescape") for part in parts)
-    return WebhookPath(provider, *credential)
+    return WebhookPath(_decoded(provider), _decoded(credential) if slash else None)
+
+
+def _decoded(part: str) -> str:
+    return unquote(part, errors="surrogateescape") if "%" in part else part

@@ -1,13 +1,13 @@
 """What became of a delivery: for the sender, the log line, and whoever watches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from schemas.event import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class EventReceipt:
+class EventReceipt(msgspec.Struct, frozen=True):
     """One event of a delivery and where its record lies; no position while only spooled."""
 
     event_id: str
@@ -27,8 +27,7 @@ class EventReceipt:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """
     What a delivery is answered: `published`, `duplicate`, `spooled`, `quarantined` or `refused`.
 
@@ -56,8 +55,7 @@ def refused(reason: str, detail: str) -> Answer:
     return Answer("refused", reason=reason, detail=detail)
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
+class DeliveryReport(msgspec.Struct, frozen=True):
     """One answered delivery, for whoever watches."""
 
     provider: str

@@ -181,4 +181,5 @@ def _handlers(
 
 def new_traceparent() -> str:
     """Start a W3C trace: no known sender brings one."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    ids = secrets.token_hex(24)
+    return f"00-{ids[:32]}-{ids[32:]}-01"

@@ -1,8 +1,8 @@
 """Keepers that have a spool: a delivery is durable on Kafka or on our disk, or it is refused."""
 
 import asyncio
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from bus.errors import RecordRefusedError
@@ -25,8 +25,7 @@ APPEND_TIMEOUT_S = 2.5
 MAX_PROBES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """A record and whose it is."""
 
     record: Record

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inferbus import cli_questions, cli_services
+from inferbus import cli_kept, cli_questions, cli_services
 from inferbus.errors import ProblemError, WrongUsageError
 from inferbus.output import complain
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 cli_services.register(app)
 cli_questions.register(app)
+cli_kept.register(app)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so

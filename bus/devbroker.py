@@ -20,7 +20,7 @@ import structlog
 
 from bus.errors import BusUnavailableError
 from bus.kafka import KafkaBus
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 log = structlog.get_logger()
 

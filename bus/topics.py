@@ -4,7 +4,7 @@ from bus.errors import BusUnavailableError
 from bus.kafka.preflight.verdicts import problem
 from bus.limits import MAX_PUBLISH_BYTES
 from bus.protocols import Admin, TopicConfig, TopicInfo
-from bus.runtime.settings import TopicSettings
+from bus.runtime.settings_sections import TopicSettings
 from schemas.topics import HOUR_MS, TopicNames
 
 # What Kafka promises with them: an acknowledged record survives the loss of one broker.

@@ -9,7 +9,8 @@ import structlog
 
 from bus.errors import BusUnavailableError
 from bus.protocols import Admin, Bus
-from bus.runtime.settings import KafkaSettings, Settings
+from bus.runtime.settings import Settings
+from bus.runtime.settings_sections import KafkaSettings
 from inferbus.errors import ProblemError
 from inferbus.parts import port_problem
 from schemas.topics import TopicNames

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from bus.runtime.settings import IngestSettings
 from bus.runtime.settings_names import SettingsError
+from bus.runtime.settings_sections import IngestSettings
 from schemas.topics import HEAD_ROOM_BYTES, MAX_RECORD_BYTES
 
 

@@ -21,8 +21,9 @@ from pydantic.fields import FieldInfo
 from bus.kafka.preflight import FAULTS, rights_of
 from bus.kafka.preflight.rights import Service
 from bus.runtime import metrics
-from bus.runtime.settings import KafkaSettings, Settings
+from bus.runtime.settings import Settings
 from bus.runtime.settings_names import ENV_PREFIX
+from bus.runtime.settings_sections import KafkaSettings
 from schemas.topics import TOPICS, TopicNames
 from scripts.openapi import openapi
 
@@ -46,7 +47,7 @@ def configuration() -> str:
     """Return the page of settings."""
     lines = [
         "# Configuration",
-        _GENERATED.format(source="`bus/runtime/settings.py`"),
+        _GENERATED.format(source="`bus/runtime/settings_sections.py`"),
         "",
         "Each setting is an environment variable, a line of `.env`, or a file of that name in a",
         "secrets directory (`INFERBUS_SECRETS_DIR`, default `/run/secrets` where it exists).",

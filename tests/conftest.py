@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from bus.devbroker import EmbeddedBroker
 from bus.kafka import EMBEDDED, KafkaBus, KafkaTuning
 from bus.memory import MemoryBus
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 from tests.support import postgres
 from tests.support.servers import (
     KAFKA_ENVIRONMENT,

@@ -24,7 +24,7 @@ from bus.kafka.reader import KafkaReader
 from bus.kafka.subscription import KafkaSubscription
 from bus.protocols import Publisher
 from bus.records import TopicPartition
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 
 class KafkaBus:

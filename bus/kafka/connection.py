@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bus.kafka.oauth import KafkaTokens, token_source
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 _KEEP_ALIVE = [
     # The client's own value replaces the system's and leaves keep-alive out; without it a

@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from bus.errors import BusUnavailableError
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 _ENDPOINT_TIMEOUT_S = 5.0
 # RFC 6749 only recommends `expires_in`; without it the token is used once.

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic import SecretStr
 
-from bus.runtime.settings import IngestSettings
 from bus.runtime.settings_ingest import networks
 from bus.runtime.settings_names import SettingsError
+from bus.runtime.settings_sections import IngestSettings
 from ingest.auth.anybody import Anybody
 from ingest.auth.authenticator import Authenticator
 from ingest.auth.base import HeadMethod, Secrets

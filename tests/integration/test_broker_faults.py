@@ -10,7 +10,7 @@ from bus.errors import PublishTimeoutError
 from bus.kafka import KafkaBus, KafkaTuning
 from bus.protocols import Publisher, TopicConfig
 from bus.records import Record
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 from bus.worker import Batch, Worker
 from tests.support.kafka import ClusterOptions, KafkaCluster, why_unavailable
 

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from bus.kafka import KafkaBus
 from bus.protocols import TopicConfig
 from bus.records import Record
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 from consumers.database import check, open_engine, upgrade
 from consumers.storage.queries import totals
 from consumers.storage.sinks.sql import SqlSink

@@ -18,7 +18,7 @@ from bus.errors import BusUnavailableError
 from bus.kafka import EMBEDDED, KafkaBus
 from bus.protocols import TopicConfig
 from bus.records import Record
-from bus.runtime.settings import KafkaSettings, TopicSettings
+from bus.runtime.settings_sections import KafkaSettings, TopicSettings
 from bus.topics import check_topics, ensure_topics
 from bus.worker import Batch, Worker
 from schemas.topics import TopicNames

@@ -17,7 +17,7 @@ from bus.errors import PublishTimeoutError, RecordRefusedError, TopicMissingErro
 from bus.kafka import KafkaBus, KafkaTuning
 from bus.protocols import Publisher, TopicConfig
 from bus.records import Position, Record
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 from tests.support.kafka import ClusterOptions, KafkaCluster, why_unavailable
 
 _UNAVAILABLE = why_unavailable()

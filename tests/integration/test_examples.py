@@ -14,7 +14,7 @@ from bus.devbroker import EmbeddedBroker
 from bus.kafka import KafkaBus
 from bus.protocols import Publisher
 from bus.records import Record, event_record
-from bus.runtime.settings import KafkaSettings, TopicSettings
+from bus.runtime.settings_sections import KafkaSettings, TopicSettings
 from bus.topics import ensure_topics
 from schemas.callback import parse_keys, verify
 from schemas.codec import decode_event

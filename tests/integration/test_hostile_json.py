@@ -20,7 +20,8 @@ from bus.kafka import KafkaBus
 from bus.records import ReceivedRecord
 from bus.runtime.health import Health
 from bus.runtime.logs import configure_logs
-from bus.runtime.settings import IngestSettings, KafkaSettings, Settings
+from bus.runtime.settings import Settings
+from bus.runtime.settings_sections import IngestSettings, KafkaSettings
 from bus.runtime.visible import visible
 from bus.topics import ensure_topics
 from consumers.database import open_engine, reading, upgrade

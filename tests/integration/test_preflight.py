@@ -30,7 +30,8 @@ from bus.kafka.preflight import (
 )
 from bus.kafka.preflight.part import PreflightPart
 from bus.records import Record
-from bus.runtime.settings import KafkaSettings, load_settings
+from bus.runtime.settings import load_settings
+from bus.runtime.settings_sections import KafkaSettings
 from schemas.topics import TopicNames
 from tests.support.kafka import (
     ALICE,

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from bus.memory import MemoryBus
 from bus.records import ReceivedRecord
 from bus.runtime.health import Health
-from bus.runtime.settings import IngestSettings, Settings
+from bus.runtime.settings import Settings
+from bus.runtime.settings_sections import IngestSettings
 from inferbus.simulate.shapes import FAILED, SUCCEEDED, make_body
 from ingest.service import IngestService
 from schemas.callback import mint, parse_keys

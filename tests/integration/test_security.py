@@ -23,7 +23,8 @@ from bus.kafka.preflight import Right, check_access, check_connection, rights_of
 from bus.kafka.preflight.rights import Service
 from bus.protocols import TopicConfig
 from bus.records import ReceivedRecord, Record, TopicPartition
-from bus.runtime.settings import KafkaSettings, TopicSettings, load_settings
+from bus.runtime.settings import load_settings
+from bus.runtime.settings_sections import KafkaSettings, TopicSettings
 from bus.topics import check_topics, ensure_topics
 from schemas.topics import TopicNames
 from tests.support.kafka import (

@@ -26,7 +26,7 @@ from bus.kafka.connection import KafkaTuning, consumer_options, group_options
 from bus.kafka.subscription import KafkaSubscription
 from bus.protocols import TopicConfig
 from bus.records import ReceivedRecord, Record, TopicPartition, event_record
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 from bus.worker import Batch, Worker
 from consumers.database import open_engine
 from consumers.storage.sinks.sql import SqlSink

@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 from bus.protocols import Bus
 from bus.records import event_record
 from bus.runtime.health import Health
-from bus.runtime.settings import KafkaSettings, Settings, StorageSettings, TopicSettings
+from bus.runtime.settings import Settings
+from bus.runtime.settings_sections import KafkaSettings, StorageSettings, TopicSettings
 from consumers.alerting.service import AlertingService
 from consumers.alerting.tables import ALERT_SEEN
 from consumers.database import open_engine, reading

@@ -13,7 +13,7 @@ from bus.kafka.preflight.reach import Address
 from bus.kafka.preflight.rights import Right
 from bus.kafka.preflight.verdicts import Problem, problem
 from bus.kafka.preflight.wire import Conversation
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 # Kafka's error codes
 _UNKNOWN_TOPIC = 3

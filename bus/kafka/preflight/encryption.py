@@ -9,7 +9,7 @@ from bus.kafka.preflight.deadline import Deadline
 from bus.kafka.preflight.reach import Address, connect
 from bus.kafka.preflight.verdicts import ProbeFailedError, Problem, failed, problem
 from bus.kafka.preflight.wire import HungUpError
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 # X509_V_ERR_* of OpenSSL
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64

@@ -8,7 +8,7 @@ from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 from bus.kafka.oauth import KafkaTokens, TokenUnavailableError, token_source
 from bus.kafka.preflight.verdicts import ProbeFailedError, failed
 from bus.kafka.preflight.wire import Conversation, HungUpError
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 # Kafka's error codes
 _UNSUPPORTED_MECHANISM, _ILLEGAL_STATE = 33, 34

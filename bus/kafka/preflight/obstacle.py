@@ -8,7 +8,7 @@ from bus.kafka.preflight.access import check_access
 from bus.kafka.preflight.probe import STEP_S, addresses, check_connection
 from bus.kafka.preflight.rights import Right
 from bus.kafka.preflight.verdicts import Problem
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 
 def first_obstacle(

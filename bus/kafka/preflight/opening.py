@@ -18,7 +18,7 @@ from bus.kafka.preflight.wire import (
     StrangerError,
     UnsupportedRequestError,
 )
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bus.kafka.preflight.wire import (
     StrangerError,
     UnsupportedRequestError,
 )
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 STEP_S = 5.0
 _AT_ONCE = 8

@@ -12,7 +12,7 @@ from bus.kafka.preflight.opening import Opener
 from bus.kafka.preflight.probe import STEP_S, asking
 from bus.kafka.preflight.verdicts import Problem, problem
 from bus.kafka.preflight.wire import Conversation, HungUpError
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 _TOPIC = 2  # Kafka's number of the resource type
 

@@ -6,7 +6,7 @@ from bus.kafka.preflight.probe import check_connection
 from bus.kafka.preflight.rights import rights_of
 from bus.kafka.preflight.shape import Wanted, check_shape
 from bus.kafka.preflight.verdicts import Problem
-from bus.runtime.settings import KafkaSettings, TopicSettings
+from bus.runtime.settings_sections import KafkaSettings, TopicSettings
 from bus.topics import KAFKA_MAX_MESSAGE_BYTES
 from schemas.topics import TopicNames
 

@@ -3,8 +3,8 @@
 from urllib.parse import urlsplit
 
 from bus.protocols import Publisher
-from bus.runtime.settings import AlertingSettings
 from bus.runtime.settings_names import SettingsError
+from bus.runtime.settings_sections import AlertingSettings
 from consumers.alerting.notifiers.base import Notifier
 from consumers.alerting.notifiers.log import LogNotifier
 from consumers.alerting.notifiers.signing import parse_secret

@@ -12,7 +12,7 @@ from bus.kafka.oauth import (
     TokenUnavailableError,
     token_source,
 )
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 
 class Endpoint:

@@ -16,7 +16,7 @@ from bus.kafka.preflight.reach import Address, connect_problem
 from bus.kafka.preflight.second_look import speaker_of
 from bus.kafka.preflight.verdicts import problem
 from bus.kafka.preflight.wire import Conversation, HungUpError, StrangerError
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 from schemas.event import Outcome
 from schemas.topics import TopicNames
 

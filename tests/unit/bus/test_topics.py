@@ -8,7 +8,7 @@ from bus.errors import BusUnavailableError
 from bus.memory import MemoryBus
 from bus.protocols import TopicConfig, TopicInfo
 from bus.records import TopicPartition
-from bus.runtime.settings import TopicSettings
+from bus.runtime.settings_sections import TopicSettings
 from bus.topics import check_topics, ensure_topics
 from schemas.topics import TopicNames
 

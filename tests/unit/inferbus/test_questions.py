@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from bus.blobs import DirectoryBlobs
 from bus.kafka import EMBEDDED
 from bus.records import Position
-from bus.runtime.settings import KafkaSettings, Settings
+from bus.runtime.settings import Settings
+from bus.runtime.settings_sections import KafkaSettings
 from consumers.database import open_engine, upgrade
 from consumers.storage.sinks.base import Arrived, Batch
 from consumers.storage.sinks.sql import SqlSink

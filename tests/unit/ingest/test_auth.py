@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bus.runtime.settings import IngestSettings
+from bus.runtime.settings_sections import IngestSettings
 from ingest.auth import Head, UnauthenticatedError, authenticator_from
 from schemas.callback import Capability, mint, parse_keys
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bus.runtime.settings import IngestSettings
 from bus.runtime.settings_names import SettingsError
+from bus.runtime.settings_sections import IngestSettings
 from ingest.limits import limit_problems, require_limits
 from schemas.topics import HEAD_ROOM_BYTES, MAX_RECORD_BYTES
 

@@ -14,7 +14,7 @@ from bus.kafka.connection import (
     group_options,
     producer_options,
 )
-from bus.runtime.settings import KafkaSettings
+from bus.runtime.settings_sections import KafkaSettings
 
 TUNING = KafkaTuning()
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.runtime.settings import KafkaSettings, load_settings
+from bus.runtime.settings import load_settings
 from bus.runtime.settings_names import SettingsError
+from bus.runtime.settings_sections import KafkaSettings
 
 LOGIN = {"sasl_username": "u", "sasl_password": "p"}
 GRANT = {"oauth_token_url": "https://idp/token", "oauth_client_id": "c"}

@@ -7,8 +7,8 @@ import hmac
 import pytest
 
 from bus.memory.bus import MemoryBus
-from bus.runtime.settings import AlertingSettings
 from bus.runtime.settings_names import SettingsError
+from bus.runtime.settings_sections import AlertingSettings
 from consumers.alerting.notifiers.configured import configured_notifiers
 from consumers.alerting.notifiers.signing import parse_secret, signed_headers
 from tests.support.alerting import TOPICS

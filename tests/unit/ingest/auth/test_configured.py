@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from bus.runtime.settings import IngestSettings, load_settings
+from bus.runtime.settings import load_settings
 from bus.runtime.settings_names import SettingsError
+from bus.runtime.settings_sections import IngestSettings
 from ingest.auth import authenticator_from, static_tokens
 
 SECRET = "0123456789abcdef0123456789abcdef"

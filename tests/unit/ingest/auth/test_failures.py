@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.runtime.settings import IngestSettings
+from bus.runtime.settings_sections import IngestSettings
 from ingest.auth import Authenticator, Head, TooManyFailuresError, UnauthenticatedError
 from ingest.auth.authenticator import Pending
 from ingest.auth.base import Secrets

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from bus.runtime.settings import IngestSettings
+from bus.runtime.settings_sections import IngestSettings
 from ingest.auth import Authenticator, Head, UnauthenticatedError, authenticator_from
 from schemas.delivery import ANONYMOUS
 

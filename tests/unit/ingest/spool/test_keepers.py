@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bus.errors import PublishTimeoutError, RecordRefusedError
-from bus.runtime.settings import IngestSettings
+from bus.runtime.settings_sections import IngestSettings
 from ingest.blobs import PUT_DEADLINE_S
 from ingest.keeping import Kept, NotDurableError
 from ingest.spool import keeper

@@ -18,10 +18,10 @@ def test_what_shares_clusters_or_a_stack_is_one_piece() -> None:
 
 def test_the_longest_begin_first() -> None:
     """Fault suite and stack, then what needs servers, then the rest."""
-    files = [
-        *("tests/faults/test_spool.py", "tests/system/stack/test_image.py"),
-        *("tests/system/test_up.py", "tests/integration/test_workers.py"),
-        *("tests/contract/test_bus.py", "tests/unit/test_a.py"),
+    later_first = [
+        *("tests/unit/test_a.py", "tests/contract/test_bus.py"),
+        *("tests/integration/test_workers.py", "tests/system/test_up.py"),
+        *("tests/system/stack/test_image.py", "tests/faults/test_spool.py"),
     ]
 
-    assert sorted(files[::-1], key=place) == files
+    assert sorted(later_first, key=place) == later_first[::-1]

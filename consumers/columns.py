@@ -1,11 +1,26 @@
 """Column types that hold the same value on SQLite and PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, Numeric, Text
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    MetaData,
+    Numeric,
+    Text,
+    any_,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -24,9 +39,9 @@ def plain_text(text: str) -> str:
     PostgreSQL's text cannot hold NUL, and no database's text can hold a lone surrogate; each
     becomes U+FFFD, on both engines alike.
     """
-    text = text.replace("\x00", _REPLACEMENT)
-    if text.isascii():
+    if text.isascii() and "\x00" not in text:
         return text
+    text = text.replace("\x00", _REPLACEMENT)
     # utf-16 joins two surrogates that belong together, which utf-8 would refuse one by one.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -42,14 +57,26 @@ def moment_text(moment: datetime) -> str:
 
     Refuses one without a time zone: nobody could say when it was.
     """
-    # strftime would not pad years below 1000 to four digits.
-    return _utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    # strftime would not pad years below 1000 to four digits. The offset, +00:00, is cut off.
+    return _utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a moment needs a time zone")
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def is_one_of(column: Column[Any], texts: Iterable[str], dialect: Dialect) -> ColumnElement[bool]:
+    """
+    Return the condition that a column is one of these plain texts, however many they are.
+
+    They are one parameter: with one for each, reading the statement alone took 10 µs a text.
+    """
+    if dialect.name == "postgresql":
+        return column == any_(literal(list(texts), ARRAY(Text)))
+    listed = func.json_each(orjson.dumps(list(texts)).decode()).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 class PlainText(TypeDecorator[str]):

@@ -20,6 +20,7 @@ from schemas.codec import Headers
 
 _FORMAT_V2 = 2
 _APPEND_TIME = 1
+_LONG_OR_NONE = 0x81  # of a size's first byte: it goes on, or it is negative
 _BITS = 70  # ten bytes of seven hold a number of 64 bits
 
 
@@ -120,23 +121,31 @@ def _headers(data: bytes, at: int) -> tuple[Headers, int]:
         raise ValueError("a negative number of headers")
     headers = []
     for _ in range(count):
-        name, at = _bytes(data, at)
+        # What `_bytes` does, without its calls: a record has seven headers, 16 calls were 3 µs.
+        size = data[at]
+        at += 1
+        if size & _LONG_OR_NONE:
+            size, at = _varint(data, at - 1)
+            if size < 0:
+                raise ValueError("a header without a name")
+        else:
+            size >>= 1
+        name = data[at : at + size].decode()
+        at += size
         raw, at = _bytes(data, at)
-        if name is None:
-            raise ValueError("a header without a name")
-        headers.append((name.decode(), raw or b""))
+        headers.append((name, raw or b""))
     return tuple(headers), at
 
 
 def _bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
     size = data[at]
     at += 1
-    if size & 0x81:  # longer than 63 bytes, or none at all
+    if size & _LONG_OR_NONE:
         size, at = _varint(data, at - 1)
         if size < 0:
             return None, at
-        return data[at : at + size], at + size
-    size >>= 1
+    else:
+        size >>= 1
     return data[at : at + size], at + size
 
 

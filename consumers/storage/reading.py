@@ -26,10 +26,11 @@ def read_batch(records: Sequence[ReceivedRecord], topics: TopicNames, consumer: 
     events: list[Arrived[InferenceEvent]] = []
     held: list[Arrived[Quarantined]] = []
     dead: list[DeadLetter] = []
+    dead_letter, quarantine = topics.of("deadletter"), topics.of("quarantine")
     for record in records:
-        if record.topic == topics.of("deadletter"):
+        if record.topic == dead_letter:
             dead.append(_dead_letter(record, consumer))
-        elif record.topic == topics.of("quarantine"):
+        elif record.topic == quarantine:
             held.append(Arrived(_quarantined(record), record.position))
         else:
             events.append(Arrived(_event(record), record.position))

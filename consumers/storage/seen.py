@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, delete, select
 
-from consumers.columns import plain_text
+from consumers.columns import is_one_of, plain_text
 from consumers.storage.sinks.mapping import Values
 from consumers.storage.tables import CONFLICTS, DEAD_LETTERS, EVENTS, QUARANTINE, SEEN
 
@@ -90,7 +90,7 @@ def seen_under(connection: Connection, book: str, keys: Collection[str]) -> dict
         return {}
     columns = SEEN.c
     query = select(columns.key, columns.sha256, columns.pruned_before)
-    query = query.where(columns.book == book, columns.key.in_(sorted(keys)))
+    query = query.where(columns.book == book, is_one_of(columns.key, keys, connection.dialect))
     return {row.key: Seen(row.sha256, row.pruned_before) for row in connection.execute(query)}
 
 

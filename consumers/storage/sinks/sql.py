@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, delete, exc, select
 
 from bus.errors import Poison, Transient
 from bus.failpoints import reach
+from consumers.columns import is_one_of
 from consumers.storage.content import is_same_content
 from consumers.storage.seen import (
     CONFLICT_BOOK,
@@ -135,10 +136,10 @@ def _stored(
     """Return one column of the stored events with these rows' ids."""
     wanted = {row["event_id"] for row in rows}
     found = {each: just_stored[each][column] for each in wanted & just_stored.keys()}
-    elsewhere = sorted(wanted - just_stored.keys())
+    elsewhere = wanted - just_stored.keys()
     if elsewhere:
         query = select(EVENTS.c.event_id, EVENTS.c[column])
-        query = query.where(EVENTS.c.event_id.in_(elsewhere))
+        query = query.where(is_one_of(EVENTS.c.event_id, elsewhere, connection.dialect))
         found |= {row[0]: row[1] for row in connection.execute(query)}
     if wanted - found.keys():
         # Someone deleted it after the insert was skipped: the next try stores it.

@@ -26,7 +26,7 @@ class Options:
 
 
 SHORT = Options(
-    "short", rounds=3, restarts=2, seconds=0.5, rows=10_000, backlog=10_000, stored=20_000
+    "short", rounds=3, restarts=2, seconds=0.5, rows=40_000, backlog=10_000, stored=20_000
 )
 FULL = Options(
     "full", rounds=7, restarts=5, seconds=5.0, rows=100_000, backlog=1_000_000, stored=1_000_000

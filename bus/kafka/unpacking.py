@@ -1,9 +1,9 @@
 """
 Record batches to our records, past the client's own unpacking.
 
-kafka-python decodes every number by a call, measures every header, builds two objects a record,
-and we built a third: 27 of the 57 µs that a record took to read. This takes 6. What the
-client checks is checked here too: checksums, transactions, and that a record is as long as it
+kafka-python decodes every number by a call, measures every header and builds two objects a
+record, and we built a third: 20 µs of CPU a record of 1 KB with seven headers. This takes 8. What
+the client checks is checked here too: checksums, transactions, and that a record is as long as it
 says.
 """
 

@@ -16,7 +16,7 @@ _texts_of = itemgetter(*_TEXTS)
 def plain_values(row: Values) -> list[Any]:
     """Return the row's values in the order of the columns, each text as databases can keep it."""
     values = list(_in_order(row))
-    # One look at all texts together: 0.7 µs a row instead of 2 for thirteen looks.
+    # One look at all texts together: 0.8 µs a row; thirteen looks take 2.
     joined = "".join(filter(None, _texts_of(values)))
     if not joined.isascii() or "\x00" in joined:
         for at in _TEXTS:

@@ -9,6 +9,8 @@ from ingest.load import OverloadedError, Share
 from ingest.report import Answer, refused
 from ingest.server import invite_body
 
+_SMALL_BYTES = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
@@ -81,16 +83,47 @@ def _arrived(request: web.BaseRequest, limits: BodyLimits, share: Share) -> byte
 
 
 async def _collect(request: web.BaseRequest, limits: BodyLimits, share: Share) -> bytes:
-    # One buffer: kept as parts, a body that trickles in byte by byte would take fifty times
-    # its size.
-    body = bytearray()
-    async for part in request.content.iter_any():
-        body += part
-        if len(body) > limits.max_bytes:
+    parts = Parts()
+    while part := await request.content.readany():
+        parts.add(part)
+        if parts.size > limits.max_bytes:
             raise _too_large(limits)
-        if len(body) > share.size:
-            share.take(len(body) - share.size)
-    return bytes(body)
+        if parts.size > share.size:
+            share.take(parts.size - share.size)
+    return parts.joined()
+
+
+class Parts:
+    """
+    A body's parts, copied once where they are large.
+
+    Small ones go into one buffer: kept singly, a body that trickles in byte by byte would take
+    fifty times its size.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._small = bytearray()
+        self.size = 0
+
+    def add(self, part: bytes) -> None:
+        """Take the next part."""
+        self.size += len(part)
+        if len(part) < _SMALL_BYTES:
+            self._small += part
+            return
+        self._end_small()
+        self._parts.append(part)
+
+    def joined(self) -> bytes:
+        """Return all of it."""
+        self._end_small()
+        return b"".join(self._parts)
+
+    def _end_small(self) -> None:
+        if self._small:
+            self._parts.append(bytes(self._small))
+            self._small.clear()
 
 
 def _disconnected() -> BodyRefusedError:

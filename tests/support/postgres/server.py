@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 from sqlalchemy import URL
@@ -109,9 +109,19 @@ class PostgresServer:
 
     def set(self, name: str, value: str) -> None:
         """Change a setting for all sessions, running ones too, as far as that needs no restart."""
+        before = self._settings_read_at()
         with connection(self.url) as admin:
             admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")  # type: ignore[arg-type] # our own
             admin.execute("SELECT pg_reload_conf()")
+        ends_at = time.monotonic() + _START_TIMEOUT_S
+        while self._settings_read_at() == before:
+            if time.monotonic() > ends_at:
+                raise TimeoutError("PostgreSQL does not read its settings")
+            time.sleep(0.02)
+
+    def _settings_read_at(self) -> Any:
+        # What a new session says is the server's own time; it tells running ones just after.
+        return run(self.url, "SELECT pg_conf_load_time()")[0][0]
 
     def promote(self) -> None:
         """Make a standby the primary; return when it takes writes."""

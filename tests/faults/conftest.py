@@ -121,13 +121,6 @@ def _on_small_disks(factory: pytest.TempPathFactory, servers: str) -> Iterator[S
         yield undo.enter_context(running_system(folder, servers, plan))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the rows to the process that prints the table, where that is another one."""
-    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
-    if output is not None:
-        output["faults"] = REPORT.rows
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of the rows that ran."""
     if REPORT.rows:

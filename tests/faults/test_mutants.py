@@ -100,7 +100,7 @@ STORAGES: Mapping[str, Mutant] = {
         dies_at="after-commit",
     ),
     "keyless": Mutant(
-        "has no unique key",
+        "has no unique key and does not ask",
         "I2",
         (
             Change(
@@ -109,6 +109,11 @@ STORAGES: Mapping[str, Mutant] = {
                 '        "events",\n        sa.Column("event_id", PlainText, nullable=False),\n',
             ),
             Change("consumers/drift.py", "    if list(there) != wanted:\n", "    if False:\n"),
+            Change(
+                "consumers/storage/sinks/bulk_sqlite.py",
+                "    stored = set(connection.exec_driver_sql(_WHICH, (ids,)).scalars())\n",
+                "    stored: set[str] = set()\n",
+            ),
         ),
         dies_at="after-write",
     ),

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -360,12 +361,10 @@ def send_into_the_dark(settings: dict[str, Any], topic: str) -> None:
     from kafka import KafkaProducer
     from kafka.errors import KafkaError
 
-    producer = KafkaProducer(
-        **settings, enable_idempotence=False, request_timeout_ms=500, delivery_timeout_ms=1000
-    )
-    try:
-        producer.send(topic, bytes(100_000)).get(5)
-    except KafkaError:
-        pass
-    finally:
-        producer.close(5)
+    options = {**settings, "request_timeout_ms": 500, "delivery_timeout_ms": 1000}
+    with suppress(KafkaError):
+        producer = KafkaProducer(**options, enable_idempotence=False)
+        try:
+            producer.send(topic, bytes(100_000)).get(5)
+        finally:
+            producer.close(5)

@@ -7,11 +7,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -24,6 +25,7 @@ from bus.blobs import open_blobs
 from bus.kafka import KafkaBus, subscription
 from bus.kafka.connection import KafkaTuning, consumer_options, group_options
 from bus.kafka.subscription import KafkaSubscription
+from bus.kafka.unpacking import unpack_quickly
 from bus.protocols import TopicConfig
 from bus.records import ReceivedRecord, Record, TopicPartition, event_record
 from bus.runtime.settings_sections import KafkaSettings
@@ -380,15 +382,20 @@ def _stalled(
         with monkeypatch.context() as short:
             short.setattr(subscription, "_SHORTEST_POLL_MS", 3)
             member = KafkaSubscription(
-                options,
-                [topic],
-                tuning.stall_check_s,
-                connect=lambda given, _: KafkaConsumer(**given),
+                options, [topic], tuning.stall_check_s, connect=_connect_unaware
             )
             if not _is_read(member):
                 return member, time.monotonic()
         member.close()
     raise AssertionError("ten starts, and the client stalled in none: is the fault gone?")
+
+
+def _connect_unaware(options: dict[str, Any], topics: Sequence[str]) -> KafkaConsumer:
+    """As the bus does, but for the metadata that it waits for."""
+    del topics
+    consumer = KafkaConsumer(**options)
+    unpack_quickly(consumer)
+    return consumer
 
 
 def _is_read(member: KafkaSubscription) -> bool:

@@ -16,9 +16,8 @@ from msgspec import Raw
 from ingest.providers.base import MalformedDelivery
 from ingest.providers.envelope import (
     Members,
-    Number,
     Shape,
-    integer_text,
+    read_id,
     read_members,
     read_object,
     read_value,
@@ -107,7 +106,7 @@ def _event(
     folded = provider_status.casefold()
     outcome = _outcome(folded)
     url = delivery.capability
-    request = request_id(_identity(members), url.payload_text, delivery.body)
+    request = request_id(read_id(members.get("request_id")), url.payload_text, delivery.body)
     last = progress_word(folded) if outcome is Outcome.PROGRESS else outcome
     results = read_members(members.get("results"), _RESULTS)
     return InferenceEvent(
@@ -133,13 +132,6 @@ def _event(
         body_bytes=len(delivery.body),
         body=delivery.body,
     )
-
-
-def _identity(members: Members) -> object:
-    given = read_value(members.get("request_id"))
-    if isinstance(given, Number):
-        return integer_text(given)
-    return given
 
 
 def _first_count(*places: Raw | None) -> int | None:

@@ -21,7 +21,7 @@ __all__ = [
     "Members",
     "Number",
     "Shape",
-    "integer_text",
+    "read_id",
     "read_members",
     "read_object",
     "read_value",
@@ -159,7 +159,13 @@ def _text(raw: Raw | None) -> bytes:
     return b"" if raw is None else bytes(raw).strip(_WHITE_SPACE)
 
 
-def integer_text(number: Number) -> str | None:
+def read_id(raw: Raw | None) -> object:
+    """Return the provider's id of a job as it is given, an integer as its digits."""
+    given = read_value(raw)
+    return _digits(given) if isinstance(given, Number) else given
+
+
+def _digits(number: Number) -> str | None:
     """Return an integer's digits, None for a fraction or an exponent."""
     digits = number.removeprefix("-")
     if not digits.isdecimal():

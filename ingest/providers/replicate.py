@@ -16,9 +16,8 @@ from msgspec import Raw
 from ingest.providers.base import MalformedDelivery
 from ingest.providers.envelope import (
     Members,
-    Number,
     Shape,
-    integer_text,
+    read_id,
     read_members,
     read_object,
     read_value,
@@ -68,7 +67,7 @@ def _event(delivery: Delivery, members: Members, status: str) -> InferenceEvent:
     outcome = _OUTCOMES.get(status.casefold(), Outcome.PROGRESS)
     last = progress_word(status.casefold()) if outcome is Outcome.PROGRESS else outcome
     url = delivery.capability
-    request = request_id(_identity(members), url.payload_text, delivery.body)
+    request = request_id(read_id(members.get("id")), url.payload_text, delivery.body)
     metrics = read_members(members.get("metrics"), _METRICS)
     return InferenceEvent(
         id=event_id(Replicate.name, request, last),
@@ -89,11 +88,6 @@ def _event(delivery: Delivery, members: Members, status: str) -> InferenceEvent:
         body_bytes=len(delivery.body),
         body=delivery.body,
     )
-
-
-def _identity(members: Members) -> object:
-    given = read_value(members.get("id"))
-    return integer_text(given) if isinstance(given, Number) else given
 
 
 def _milliseconds(raw: Raw | None) -> int | None:

@@ -1,5 +1,7 @@
 """When to suspect that a consumer has stalled, and what to try then."""
 
+_MOST_DOUBLINGS = 3
+
 
 class StallGuard:
     """
@@ -8,6 +10,11 @@ class StallGuard:
     First subscribing anew is tried, which revives the client from its known stall; if the
     next check finds it stalled still, the client is to be built anew. One look proves
     nothing: records that came since the last poll are behind without any stall.
+
+    Each remedy that did not help doubles the time to the next. What looks like a stall may be
+    a join that waits for dead members, and who leaves it is one more of them: the broker reads
+    no LeaveGroup behind a JoinGroup that it has not answered. Remedies as often as sessions
+    expire would keep a group from ever joining.
     """
 
     def __init__(self, check_after_s: float) -> None:
@@ -24,7 +31,8 @@ class StallGuard:
 
     def is_due(self, now: float) -> bool:
         """Tell whether it is time to check."""
-        return now - self._checked_at >= self._check_after_s
+        patience_s = self._check_after_s * 2 ** min(self._stalls, _MOST_DOUBLINGS)
+        return now - self._checked_at >= patience_s
 
     def is_confirmed(self) -> bool:
         """Take note that a check found us behind; return whether the one before did so too."""

@@ -65,6 +65,7 @@ class KafkaSubscription:
         self._ends: dict[ClientPartition, int] = {}
         self._consumer: Any = None
         self._join()
+        self._guard.moved(self._clock())
 
     def poll(self, timeout_s: float) -> list[ReceivedRecord]:
         """Return the next records, up to 2,000; raises `BusUnavailableError`."""
@@ -139,7 +140,6 @@ class KafkaSubscription:
         with self._explain():
             self._consumer = self._connect(self._options, self._topics)
         self._consumer.subscribe(self._topics)
-        self._guard.moved(self._clock())
 
     def _pause_newcomers(self) -> None:
         if self._is_paused:

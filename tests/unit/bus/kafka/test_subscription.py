@@ -1,6 +1,7 @@
 """What stands between us and the client's consumer: its silent stall, above all."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -200,7 +201,7 @@ def test_a_stalled_client_subscribes_anew_and_is_then_rebuilt(
     assert first.calls == ["subscribe"]  # they may just have come
     subscription.poll(1.0)
     assert first.calls == ["subscribe", "unsubscribe", "subscribe"]
-    clock.now += STALL_CHECK_S
+    clock.now += 2 * STALL_CHECK_S
     subscription.poll(1.0)
     subscription.poll(1.0)
 
@@ -208,6 +209,29 @@ def test_a_stalled_client_subscribes_anew_and_is_then_rebuilt(
     second.coming = [{A: [record(A, 0)]}]
     assert len(subscription.poll(1.0)) == 1
     assert second.calls == ["subscribe"]
+
+
+def test_a_join_that_waits_for_dead_members_is_left_more_and_more_time(
+    clock: Clock,
+) -> None:
+    """Whoever leaves it is one of them himself, until his session is over."""
+    joining = [FakeConsumer() for _ in range(4)]
+    for consumer in joining:
+        consumer.assigned, consumer.state = set(), MemberState.REBALANCING
+    coming = iter(joining)
+    subscription = KafkaSubscription(
+        {}, ["t"], STALL_CHECK_S, clock, connect=lambda *_: next(coming)
+    )
+    remedies_at: list[float] = []
+    for _ in range(250):
+        before = [list(consumer.calls) for consumer in joining]
+        clock.now += 1
+        subscription.poll(1.0)
+        if [consumer.calls for consumer in joining] != before:
+            remedies_at.append(clock.now)
+
+    waits = [after - before for before, after in pairwise(remedies_at)]
+    assert waits == [21, 41, 81, 81]
 
 
 def test_an_idle_member_is_no_stalled_one(

@@ -31,7 +31,7 @@ class StallGuard:
 
     def is_due(self, now: float) -> bool:
         """Tell whether it is time to check."""
-        patience_s = self._check_after_s * 2 ** min(self._stalls, _MOST_DOUBLINGS)
+        patience_s = self._check_after_s * (1 << min(self._stalls, _MOST_DOUBLINGS))
         return now - self._checked_at >= patience_s
 
     def is_confirmed(self) -> bool:

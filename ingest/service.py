@@ -37,8 +37,9 @@ from schemas.topics import TopicNames
 
 # As long as a body may take and its record be published; a process stops in 20 s.
 DRAIN_S = 12.0
-# Connections that one of several workers takes in one go: a burst is for all of them.
-_SHARED_BURST = 8
+# Connections taken in one go. A burst is for all workers; and 4,000 that were taken at once, from
+# a process that had stood still, were 4,000 deliveries at once and left it 2.4 times as large.
+_TAKEN_AT_ONCE = 8
 
 
 class IngestService:
@@ -104,11 +105,10 @@ class IngestService:
         server = HttpServer(self._receive, self._handlers.malformed, limits)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
-        burst = _SHARED_BURST if self._sockets else BACKLOG
         sockets = self._sockets or listen(self._settings.host, self._settings.port)
         for each in sockets:
             # asyncio accepts as many at once as it believes may wait, so it is told too little.
-            await web.SockSite(self._runner, each, backlog=burst).start()
+            await web.SockSite(self._runner, each, backlog=_TAKEN_AT_ONCE).start()
             each.listen(BACKLOG)
         self.url = base_url(self._settings.host, sockets)
         self._state = None

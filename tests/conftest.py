@@ -76,8 +76,9 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 
 @pytest.fixture
 def embedded_bus(embedded_broker: EmbeddedBroker) -> KafkaBus:
-    """A bus on the embedded broker."""
-    return KafkaBus(KafkaSettings(bootstrap_servers=embedded_broker.bootstrap_servers), EMBEDDED)
+    """A bus on the embedded broker whose publishers are kafka-python's producers."""
+    servers = embedded_broker.bootstrap_servers
+    return KafkaBus(KafkaSettings(bootstrap_servers=servers, publisher="client"), EMBEDDED)
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +97,10 @@ def real_kafka(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def kafka_bus(real_kafka: str) -> KafkaBus:
-    """A bus on the real Kafka."""
+    """A bus on the real Kafka whose publishers are kafka-python's producers."""
+    settings = KafkaSettings(bootstrap_servers=real_kafka, publisher="client")
     # 6 s is the shortest session that Kafka allows by default.
-    return KafkaBus(KafkaSettings(bootstrap_servers=real_kafka), KafkaTuning(session_timeout_s=6.0))
+    return KafkaBus(settings, KafkaTuning(session_timeout_s=6.0))
 
 
 @pytest.fixture

@@ -7,8 +7,11 @@ from typing import Any
 
 import orjson
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from bus.runtime import metrics
 from ingest.connections import ConnectionLimits, Connections, openable
@@ -28,6 +31,7 @@ _PROTOCOL: dict[str, Any] = {
 # How long an answer may lie unread before the kernel ends the connection.
 _UNREAD_MS = 30_000
 _MOMENT_S = 0.1
+_ROOT = URL("/")
 
 Receive = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Malformed = Callable[[str], web.Response]
@@ -152,7 +156,9 @@ class HttpServer(web.Server):
     ) -> None:
         # Not even where the sender hangs up: what was read is seen through. That saves the
         # deliveries a task of their own, 20 µs each.
-        super().__init__(self._serve, handler_cancellation=False)
+        super().__init__(
+            self._serve, request_factory=_request_with_target, handler_cancellation=False
+        )
         limits = limits or ConnectionLimits()
         self.open = Connections(openable(limits.max_connections))
         self.head_timeout_s = limits.head_timeout_s
@@ -175,6 +181,19 @@ class HttpServer(web.Server):
             return await self._receive(request)
         finally:
             connection.end()
+
+
+def _request_with_target(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    """Make a request as aiohttp does; a bare `CONNECT` has no target, which it does not expect."""
+    if message.url is None:
+        message = message._replace(path="/", url=_ROOT)
+    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
 
 
 def _end_unread(connection: socket.socket | None) -> None:

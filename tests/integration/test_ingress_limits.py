@@ -254,6 +254,16 @@ async def test_another_version_of_http_is_refused(endpoint: Endpoint) -> None:
     assert b'"reason":"malformed"' in answer
 
 
+async def test_a_call_without_a_target_is_refused(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiohttp's parser takes it for HTTP/0.9, and aiohttp's request for a bug of its own."""
+    answer = await raw_call(endpoint, b"CONNECT \r\n\r\n")
+
+    assert answer.split(b" ")[1] == b"400"
+    assert "Traceback" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [

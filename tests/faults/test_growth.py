@@ -127,6 +127,7 @@ def test_deliveries_leave_no_growth(tmp_path: Path) -> None:
     print("\n".join(told(growth.samples)))  # noqa: T201 - the figures are what it is run for
     settled = growth.samples[1].up
     last = growth.samples[-1]
+    is_bounded = last.up < 1.2 * settled + 16 * _MIB
     REPORT.add(
         row="U3",
         what=f"{DELIVERIES} deliveries through `up` and its embedded broker",
@@ -135,12 +136,12 @@ def test_deliveries_leave_no_growth(tmp_path: Path) -> None:
         missing=DELIVERIES - stored,
         lag0_s=drained_s,
         rss=last.up / settled,
-        verdict="holds",
+        verdict="holds" if stored == DELIVERIES and is_bounded else "FAILS",
     )
 
     assert growth.failed == 0
     assert stored == DELIVERIES
-    assert last.up < 1.2 * settled + 16 * _MIB
+    assert is_bounded, f"{settled / _MIB:.0f} MiB have become {last.up / _MIB:.0f}"
     assert max(it.broker for it in growth.samples) < _BROKER_LIMIT
     assert last.spool < _SPOOL_LIMIT
     assert last.brokers > 1

@@ -257,7 +257,7 @@ async def test_another_version_of_http_is_refused(endpoint: Endpoint) -> None:
 async def test_a_call_without_a_target_is_refused(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """aiohttp's parser takes it for HTTP/0.9, and aiohttp's request for a bug of its own."""
+    """Aiohttp's parser takes it for HTTP/0.9, and aiohttp's request for a bug of its own."""
     answer = await raw_call(endpoint, b"CONNECT \r\n\r\n")
 
     assert answer.split(b" ")[1] == b"400"

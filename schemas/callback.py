@@ -122,8 +122,8 @@ def verify(credential: str, provider: str, keys: Sequence[SigningKey]) -> Capabi
     Return what the credential says, or raise `InvalidCredentialError`.
 
     Every key is tried, and compared in constant time together with its id, so that neither a
-    known key id nor a nearly right mac answers faster. Expiry is left to the caller: an authentic but expired
-    result is kept, not lost.
+    known key id nor a nearly right mac answers faster. Expiry is left to the caller: an
+    authentic but expired result is kept, not lost.
     """
     key_id, _, rest = credential.partition(".")
     payload, _, mac = rest.partition(".")

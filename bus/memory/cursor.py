@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from bus.memory.broker import MemoryBroker
 from bus.records import ReceivedRecord, TopicPartition
 
-MAX_POLL_RECORDS = 2000
+MAX_POLL_RECORDS = 500
 
 
 class Cursor:

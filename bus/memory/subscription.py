@@ -22,7 +22,7 @@ class MemorySubscription:
         self._is_closed = False
 
     def poll(self, timeout_s: float) -> list[ReceivedRecord]:
-        """Return the next records, up to 2,000, waiting for them up to the timeout."""
+        """Return the next records, up to 500, waiting for them up to the timeout."""
         return wait_for_records(self._broker, self._take, timeout_s)
 
     def commit(self, next_offsets: NextOffsets) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from schemas.clock import rfc3339
 from schemas.money import plain
 
 metadata = MetaData()
@@ -57,8 +58,7 @@ def moment_text(moment: datetime) -> str:
 
     Refuses one without a time zone: nobody could say when it was.
     """
-    # strftime would not pad years below 1000 to four digits. The offset, +00:00, is cut off.
-    return _utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"
+    return rfc3339(_utc(moment))
 
 
 def _utc(moment: datetime) -> datetime:

@@ -119,13 +119,8 @@ class Journal:
         caller is cancelled meanwhile is told to `on_late` once it is on disk. While the disk
         hangs nothing more is handed to it.
         """
-        if self._is_closed:
-            raise SpoolError("the spool is closed")
-        if (reason := self._hangs()) is not None:
-            raise SpoolError(f"the spool's disk hangs: {reason}")
         size = record.size + _OVERHEAD_BYTES
-        if size > room_bytes:
-            raise SpoolFullError("the spool is full: is Kafka back? INFERBUS_SPOOL__MAX_BYTES")
+        self._require_takes(size, room_bytes)
         self._last_id += 1
         entry = Entry(
             id=self._last_id,
@@ -147,6 +142,14 @@ class Journal:
             if done.done() and not done.cancelled() and done.exception() is None:
                 self.on_late(entry.id)  # it came in the same turn of the loop
             raise
+
+    def _require_takes(self, size: int, room_bytes: int) -> None:
+        if self._is_closed:
+            raise SpoolError("the spool is closed")
+        if (reason := self._hangs()) is not None:
+            raise SpoolError(f"the spool's disk hangs: {reason}")
+        if size > room_bytes:
+            raise SpoolFullError("the spool is full: is Kafka back? INFERBUS_SPOOL__MAX_BYTES")
 
     def release(self, entry_id: int) -> None:
         """Mark an entry as not to be published again. Not synced: a repeat does no harm."""

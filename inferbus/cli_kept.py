@@ -1,5 +1,6 @@
 """Commands for what is kept beside the events: quarantine, dead letters, spool and blobs."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -24,114 +25,79 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_blobs, name="blobs")
 
 
-@_quarantine.command("list")
-def quarantine_list(
+def _add_ways_back(
+    group: typer.Typer,
+    load: Callable[[], Callable[..., int]],
     *,
-    reason: Reason = None,
-    since: Since = None,
-    limit: Limit = 50,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> int:
-    """List what could not be understood, newest first."""
-    from inferbus.commands import quarantine as command
+    lists: str,
+    shows: str,
+    replays: str,
+) -> None:
+    """Add list, show and replay, each with its help; `load` imports what they call."""
 
-    return command.run(
-        "list", reason=reason, since=since, limit=limit, json=json, data_dir=data_dir
-    )
+    @group.command("list", help=lists)
+    def list_kept(
+        *,
+        reason: Reason = None,
+        since: Since = None,
+        limit: Limit = 50,
+        json: Json = False,
+        data_dir: DataDir = None,
+    ) -> int:
+        return load()("list", reason=reason, since=since, limit=limit, json=json, data_dir=data_dir)
 
+    @group.command("show", help=shows)
+    def show(
+        *,
+        event_id: EventId = None,
+        raw: Annotated[
+            bool, typer.Option("--raw", help="The exact bytes and nothing else.")
+        ] = False,
+        json: Json = False,
+        data_dir: DataDir = None,
+    ) -> int:
+        return load()("show", event_id=event_id, raw=raw, json=json, data_dir=data_dir)
 
-@_quarantine.command("show")
-def quarantine_show(
-    *,
-    event_id: EventId = None,
-    raw: Annotated[bool, typer.Option("--raw", help="The exact bytes and nothing else.")] = False,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> int:
-    """Show one, with its bytes as far as they are text."""
-    from inferbus.commands import quarantine as command
-
-    return command.run("show", event_id=event_id, raw=raw, json=json, data_dir=data_dir)
-
-
-@_quarantine.command("replay")
-def quarantine_replay(
-    *,
-    event_id: EventId = None,
-    reason: Reason = None,
-    every: Every = False,
-    yes: Yes = False,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> int:
-    """Parse them again and publish what can be understood now."""
-    from inferbus.commands import quarantine as command
-
-    return command.run(
-        "replay",
-        event_id=event_id,
-        reason=reason,
-        every=every,
-        yes=yes,
-        json=json,
-        data_dir=data_dir,
-    )
+    @group.command("replay", help=replays)
+    def replay(
+        *,
+        event_id: EventId = None,
+        reason: Reason = None,
+        every: Every = False,
+        yes: Yes = False,
+        json: Json = False,
+        data_dir: DataDir = None,
+    ) -> int:
+        choice = {"event_id": event_id, "reason": reason, "every": every}
+        return load()("replay", **choice, yes=yes, json=json, data_dir=data_dir)
 
 
-@_deadletter.command("list")
-def deadletter_list(
-    *,
-    reason: Reason = None,
-    since: Since = None,
-    limit: Limit = 50,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> int:
-    """List parked records, newest first."""
-    from inferbus.commands import deadletter as command
+def _quarantine_run() -> Callable[..., int]:
+    from inferbus.commands import quarantine
 
-    return command.run(
-        "list", reason=reason, since=since, limit=limit, json=json, data_dir=data_dir
-    )
+    return quarantine.run
 
 
-@_deadletter.command("show")
-def deadletter_show(
-    *,
-    event_id: EventId = None,
-    raw: Annotated[bool, typer.Option("--raw", help="The exact bytes and nothing else.")] = False,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> int:
-    """Show one parked record."""
-    from inferbus.commands import deadletter as command
+def _deadletter_run() -> Callable[..., int]:
+    from inferbus.commands import deadletter
 
-    return command.run("show", event_id=event_id, raw=raw, json=json, data_dir=data_dir)
+    return deadletter.run
 
 
-@_deadletter.command("replay")
-def deadletter_replay(
-    *,
-    event_id: EventId = None,
-    reason: Reason = None,
-    every: Every = False,
-    yes: Yes = False,
-    json: Json = False,
-    data_dir: DataDir = None,
-) -> int:
-    """Publish parked records on their topics again."""
-    from inferbus.commands import deadletter as command
-
-    return command.run(
-        "replay",
-        event_id=event_id,
-        reason=reason,
-        every=every,
-        yes=yes,
-        json=json,
-        data_dir=data_dir,
-    )
+_add_ways_back(
+    _quarantine,
+    _quarantine_run,
+    lists="List what could not be understood, newest first.",
+    shows="Show one, with its bytes as far as they are text.",
+    replays="Parse them again and publish what can be understood now.",
+)
+_add_ways_back(
+    _deadletter,
+    _deadletter_run,
+    lists="List parked records, newest first.",
+    shows="Show one parked record.",
+    replays="Publish parked records on their topics again.",
+)
 
 
 @_spool.command("list")

@@ -44,7 +44,7 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 bench: $(VENV)/.bench ## short benchmarks: figures beside a baseline, into docs/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: $(VENV)/.bench ## the long form, an hour or more
+bench-full: $(VENV)/.bench ## the long form, half an hour on two quiet cores
 	$(BIN)/python -m benchmarks --full $(ARGS)
 
 profile: $(VENV)/.bench ## where the time of ingress and storage goes, into docs/performance.md

@@ -1,7 +1,7 @@
 """`python -m benchmarks`: measure subjects, keep their results, write the tables."""
 
-import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -34,13 +34,14 @@ def main(arguments: Sequence[str]) -> int:
 def _measure_all(call: Call) -> list[Result]:
     measured = []
     with Progress() as progress, Bench(call.options, progress.say) as bench:
-        for subject in (SUBJECTS[name] for name in SUBJECTS if name in call.only):
-            progress.begin(subject.name)
+        chosen = [SUBJECTS[name] for name in SUBJECTS if name in call.only]
+        for number, subject in enumerate(chosen, 1):
+            progress.begin(subject.name, f"{number} of {len(chosen)}")
             result = _measure(subject, bench, call.options)
             if result.left_out:
                 progress.left_out(result.left_out)
             else:
-                progress.show(list(result.figures))
+                progress.show(list(result.figures), result.took_s)
             if call.writes:
                 _keep(result)
             measured.append(result)
@@ -54,12 +55,17 @@ def _measure(subject: Subject, bench: Bench, options: Options) -> Result:
         form=options.form,
         rounds=options.rounds,
         seconds=options.seconds,
+        restarts=options.restarts,
+        rows=options.rows,
         machine=this_machine(),
     )
+    started = time.perf_counter()
     try:
-        return msgspec.structs.replace(result, figures=list(subject.run(bench)))
-    except (BenchError, subprocess.SubprocessError, TimeoutError) as error:
-        return msgspec.structs.replace(result, left_out=str(error))
+        figures = list(subject.run(bench))
+    except Exception as error:  # noqa: BLE001 - it is reported; the subjects after it go on
+        why = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+        return msgspec.structs.replace(result, left_out=why)
+    return msgspec.structs.replace(result, figures=figures, took_s=time.perf_counter() - started)
 
 
 def _keep(result: Result) -> None:

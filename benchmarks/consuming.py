@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from benchmarks.backlog import Backlog
 from benchmarks.bench import Bench
+from benchmarks.figures import Figure, compare
 from benchmarks.processes import cpu_s
 from benchmarks.programs import (
     INFERBUS,
@@ -77,6 +78,37 @@ def consumer(
 def settled(admin_url: str, service: str) -> float:
     """Return how many records the service has settled."""
     return metric(admin_url, "inferbus_records_total", f'consumer="{service}"')
+
+
+def consumed(
+    case: str,
+    each: str,
+    ours: Sequence[Consumed],
+    theirs: Sequence[Consumed],
+    against: str,
+    *,
+    aim: str = "",
+) -> list[Figure]:
+    """Return the figures of `each` record or event: how many a second, and CPU for one."""
+    return [
+        compare(
+            case,
+            "throughput",
+            f"{each}s/s",
+            [one.per_second for one in ours],
+            [one.per_second for one in theirs],
+            against=against,
+            aim=aim,
+        ),
+        compare(
+            case,
+            "CPU",
+            f"µs/{each}",
+            [one.cpu_us for one in ours],
+            [one.cpu_us for one in theirs],
+            against=against,
+        ),
+    ]
 
 
 def upgrade(bench: Bench, database_url: str) -> None:

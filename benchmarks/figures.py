@@ -40,6 +40,20 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
+def beyond(
+    case: str,
+    measure: str,
+    unit: str,
+    ours: Sequence[float],
+    baseline: Sequence[float],
+    *,
+    aim: str,
+) -> Figure:
+    """Return by how much ours exceeds the baseline, round by round, for aims that say so."""
+    more = [one - other for one, other in zip(ours, baseline, strict=True)]
+    return Figure(case=case, measure=measure, unit=unit, ours=spread(more), aim=aim)
+
+
 def compare(
     case: str,
     measure: str,

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Options:
     `seconds` is the length of one turn of one contender in one round; `restarts` are the
     rounds of what starts processes anew in each; `rows` are read and stored by a consumer in
     one round, `backlog` is what catch-up reads, `stored` the rows that a table holds already
-    where growth is measured.
+    where growth is measured, `hour` the mixed deliveries after which memory is looked at.
     """
 
     form: str
@@ -23,14 +23,33 @@ class Options:
     rows: int
     backlog: int
     stored: int
+    hour: int
 
 
 SHORT = Options(
-    "short", rounds=3, restarts=2, seconds=0.5, rows=40_000, backlog=10_000, stored=20_000
+    "short",
+    rounds=3,
+    restarts=2,
+    seconds=0.5,
+    rows=40_000,
+    backlog=10_000,
+    stored=20_000,
+    hour=2_000,
 )
+# All of it in half an hour on two cores that nobody else uses.
 FULL = Options(
-    "full", rounds=7, restarts=5, seconds=5.0, rows=100_000, backlog=1_000_000, stored=1_000_000
+    "full",
+    rounds=5,
+    restarts=3,
+    seconds=2.0,
+    rows=100_000,
+    backlog=1_000_000,
+    stored=1_000_000,
+    hour=36_000,  # ten a second
 )
+
+
+_SIZES = tuple(field.name for field in fields(Options) if field.name != "form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +68,7 @@ def parse(arguments: Sequence[str], subjects: Sequence[str]) -> Call:
     form = FULL if given.full else SHORT
     sized = {
         name: value if (value := getattr(given, name)) is not None else getattr(form, name)
-        for name in ("rounds", "restarts", "seconds", "rows", "backlog", "stored")
+        for name in _SIZES
     }
     return Call(Options(form.form, **sized), given.only or subjects, given.list, not given.dry)
 
@@ -74,6 +93,7 @@ def _parser(subjects: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--backlog", type=_at_least_one, metavar="N", help="of catch-up")
     parser.add_argument("--stored", type=_at_least_one, metavar="N", help="before growth is seen")
+    parser.add_argument("--hour", type=_at_least_one, metavar="N", help="deliveries, for memory")
     return parser
 
 

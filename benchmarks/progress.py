@@ -32,21 +32,22 @@ class Progress(AbstractContextManager["Progress"]):
     ) -> None:
         self._status.stop()
 
-    def begin(self, subject: str) -> None:
-        """Name what is measured now."""
-        self._subject = subject
+    def begin(self, subject: str, place: str = "") -> None:
+        """Name what is measured now, and which of how many it is."""
+        self._subject = f"{subject} ({place})" if place else subject
         if self._console.is_terminal:
             self.say("")
         else:
-            self._console.print(f"{subject} …")
+            self._console.print(f"{self._subject} …", highlight=False)
 
     def say(self, what: str) -> None:
         """Say what is going on within it."""
         self._status.update(f"[bold]{self._subject}[/bold] {what}")
 
-    def show(self, figures: list[Figure]) -> None:
-        """Show the figures of a subject."""
-        table = Table("measure", "inferbus", "baseline", "ratio", "aim", title=self._subject)
+    def show(self, figures: list[Figure], took_s: float) -> None:
+        """Show the figures of a subject, and how long it took."""
+        title = f"{self._subject}, {took_s:.0f} s"
+        table = Table("measure", "inferbus", "baseline", "ratio", "aim", title=title)
         for each in figures:
             table.add_row(
                 f"{each.case}: {each.measure}",

@@ -10,6 +10,7 @@ import msgspec
 
 from tests.support.kafka import KAFKA_VERSION
 from tests.support.kafka.java import find_java, java_version
+from tests.support.postgres import server_version
 
 _PACKAGES = (
     "inferbus",
@@ -74,6 +75,8 @@ def _versions() -> dict[str, str]:
     found = {"Python": platform.python_version(), "Apache Kafka": KAFKA_VERSION}
     if java is not None:
         found["Java"] = java_version(java)
+    if (postgres := server_version()) is not None:
+        found["PostgreSQL"] = postgres
     for name in _PACKAGES:
         try:
             found[name] = version(name)

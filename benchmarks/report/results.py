@@ -12,13 +12,20 @@ FOLDER = Path(__file__).parents[1] / "results"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One subject's latest run; `left_out` says why it has no figures, where it has none."""
+    """
+    One subject's latest run; `left_out` says why it has no figures, where it has none.
+
+    `rounds`, `seconds`, `restarts` and `rows` are those of `Options`.
+    """
 
     subject: str
     date: str
     form: str
     rounds: int
     seconds: float
+    restarts: int = 0
+    rows: int = 0
+    took_s: float = 0.0
     machine: Machine
     figures: Sequence[Figure] = ()
     left_out: str = ""

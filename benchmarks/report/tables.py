@@ -73,10 +73,17 @@ def _provenance(result: Result) -> str:
     at = result.machine
     versions = ", ".join(f"{name} {its}" for name, its in at.versions.items())
     return (
-        f"<sub>{result.date}, {result.form} form: {result.rounds} rounds of"
-        f" {result.seconds:g} s; {_hardware(at)}; load average at the start {at.load};"
+        f"<sub>{result.date}, {result.form} form: {_sizes(result)};"
+        f" {_hardware(at)}; load average at the start {at.load};"
         f" commit {at.commit}; {versions}</sub>"
     )
+
+
+def _sizes(result: Result) -> str:
+    text = f"{result.rounds} rounds of {result.seconds:g} s"
+    if result.restarts:
+        text += f" ({result.restarts} where processes start anew; {result.rows:,} records)"
+    return f"{text}, {result.took_s:.0f} s in all" if result.took_s else text
 
 
 def _hardware(at: Machine) -> str:

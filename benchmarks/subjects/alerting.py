@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from benchmarks.backlog import fill
 from benchmarks.bench import Bench
-from benchmarks.consuming import consume, read_only
+from benchmarks.consuming import consume, consumed, read_only
 from benchmarks.databases import Sqlite
-from benchmarks.figures import Figure, compare
+from benchmarks.figures import Figure
 from benchmarks.subjects.subject import Subject
 
 READS = "a consumer that only reads"
@@ -22,24 +22,7 @@ def run(bench: Bench) -> Sequence[Figure]:
         ours.append(consume(bench, "alerting", backlog, database.fresh()))
         bare.append(read_only(bench, backlog))
     case = "1 KB, 10 % failed, SQLite"
-    return [
-        compare(
-            case,
-            "throughput",
-            "events/s",
-            [each.per_second for each in ours],
-            [each.per_second for each in bare],
-            against=READS,
-        ),
-        compare(
-            case,
-            "CPU",
-            "µs/event",
-            [each.cpu_us for each in ours],
-            [each.cpu_us for each in bare],
-            against=READS,
-        ),
-    ]
+    return consumed(case, "event", ours, bare, READS)
 
 
 SUBJECT = Subject(

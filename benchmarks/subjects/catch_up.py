@@ -48,7 +48,7 @@ def _catch_up(bench: Bench, backlog: Backlog) -> float:
             if time.perf_counter() - started > _PATIENCE_S:
                 raise BenchError(f"not caught up after {_PATIENCE_S:g} s: {left} left")
             bench.say(f"catching up: {left:.0f} left")
-            time.sleep(0.2)
+            time.sleep(0.5)
     return time.perf_counter() - started
 
 

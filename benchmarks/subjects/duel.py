@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, compare
+from benchmarks.figures import Figure, beyond, compare
 from benchmarks.load.bodies import MIX
 from benchmarks.rounds import interleaved
 from benchmarks.servers.contender import Contender, Turn
@@ -87,6 +87,18 @@ def latency(
         [getattr(turn.load, f"{measure}_ms") for turn in turns[against]],
         against=against,
         aim=case.aims.get(measure, ""),
+    )
+
+
+def latency_beyond_bare(case: Case, turns: Mapping[str, Sequence[Turn]], measure: str) -> Figure:
+    """Return by how many milliseconds a latency exceeds bare aiohttp's."""
+    return beyond(
+        case.name,
+        f"{measure} beyond bare",
+        "ms",
+        [getattr(turn.load, f"{measure}_ms") for turn in turns[OURS]],
+        [getattr(turn.load, f"{measure}_ms") for turn in turns[BARE]],
+        aim=case.aims.get(f"{measure} beyond bare", ""),
     )
 
 

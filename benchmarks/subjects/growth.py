@@ -4,22 +4,22 @@ from collections.abc import Sequence
 
 from benchmarks.backlog import Backlog, fill
 from benchmarks.bench import Bench
-from benchmarks.consuming import consume
+from benchmarks.consuming import consume, consumed
 from benchmarks.databases import Row, Sqlite
-from benchmarks.figures import Figure, compare
+from benchmarks.figures import Figure
 from benchmarks.rounds import interleaved
 from benchmarks.servers.start import bare, ingress
 from benchmarks.subjects.duel import BARE, OURS, Case, cpu, duel
 from benchmarks.subjects.subject import Subject
 
-SIZES = ("4 KB", "64 KB", "256 KB", "1024 KB")
+SIZES = ("1 KB", "4 KB", "64 KB", "256 KB", "1024 KB")
 _EMPTY = "an empty table"
 _CHUNK = 50_000
 
 
 def run(bench: Bench) -> Sequence[Figure]:
     """Measure."""
-    return [*_by_size(bench), _by_rows(bench)]
+    return [*_by_size(bench), *_by_rows(bench)]
 
 
 def _by_size(bench: Bench) -> list[Figure]:
@@ -34,7 +34,7 @@ def _by_size(bench: Bench) -> list[Figure]:
     return figures
 
 
-def _by_rows(bench: Bench) -> Figure:
+def _by_rows(bench: Bench) -> list[Figure]:
     backlog = fill(bench, bench.options.rows)
     database = Sqlite(bench)
     stored = _Stored(bench, database, backlog)
@@ -44,13 +44,12 @@ def _by_rows(bench: Bench) -> Figure:
         lambda name: consume(bench, "storage", backlog, stored.url(name)),
         lambda where: bench.say(f"{bench.options.stored} rows stored: {where}"),
     )
-    return compare(
+    return consumed(
         f"storage, {bench.options.stored:,} rows stored, SQLite",
-        "throughput",
-        "records/s",
-        [each.per_second for each in turns[OURS]],
-        [each.per_second for each in turns[_EMPTY]],
-        against=_EMPTY,
+        "record",
+        turns[OURS],
+        turns[_EMPTY],
+        _EMPTY,
     )
 
 
@@ -84,7 +83,7 @@ SUBJECT = Subject(
     "growth",
     "Does the price of a delivery grow with its body only as much as reading it does, and does"
     " storing a row cost more when there are many?",
-    "Text bodies of 4 KB to 1 MB against bare aiohttp (above 512 KB they go to the blob"
+    "Text bodies of 1 KB to 1 MB against bare aiohttp (above 512 KB they go to the blob"
     " directory); storage into a table that holds many rows already against an empty one.",
     run,
 )

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, compare
 from benchmarks.programs import INFERBUS, BenchError, clean_environment, run_to_end
-from benchmarks.servers.start import bare
+from benchmarks.servers.start import bare, ingress
 from benchmarks.subjects.subject import Subject
 
 
 def run(bench: Bench) -> Sequence[Figure]:
     """Measure."""
-    helps, pythons, ups, bares = [], [], [], []
+    helps, pythons, ups, bares, ingests = [], [], [], [], []
     for number in range(bench.options.restarts):
         bench.say(f"round {number + 1} of {bench.options.restarts}")
         helps.append(_command(bench, [INFERBUS, "--help"]))
@@ -22,10 +22,13 @@ def run(bench: Bench) -> Sequence[Figure]:
         ups.append(_up(bench))
         with bare(bench) as baseline:
             bares.append(baseline.programs[0].ready_after_s)
+        with ingress(bench) as ours:
+            ingests.append(ours.programs[0].ready_after_s)
     return [
         compare(
             "inferbus --help", "time", "s", helps, pythons, against="python -c pass", aim="< 0.3 s"
         ),
+        compare("inferbus ingest, to /readyz", "time", "s", ingests, bares),
         compare("inferbus up, to its ready line", "time", "s", ups, bares, aim="< 3 s"),
     ]
 
@@ -58,6 +61,7 @@ SUBJECT = Subject(
     "start",
     "How long until it is there?",
     "`up` starts its embedded broker, makes topics and tables and is ready when every part is;"
-    " its baseline is a bare aiohttp process that answers.",
+    " `ingest` finds its topics made on a broker that runs;"
+    " the baseline is a bare aiohttp process that answers.",
     run,
 )

@@ -6,9 +6,9 @@ import msgspec
 
 from benchmarks.backlog import Backlog, fill
 from benchmarks.bench import Bench
-from benchmarks.consuming import Consumed, consume
+from benchmarks.consuming import Consumed, consume, consumed
 from benchmarks.databases import Database, Postgres, Sqlite, with_repeats
-from benchmarks.figures import Figure, compare
+from benchmarks.figures import Figure
 from benchmarks.programs import BenchError
 from benchmarks.subjects.subject import Subject
 
@@ -38,36 +38,13 @@ def _measure(bench: Bench, database: Database, backlog: Backlog) -> list[Figure]
         rows = database.rows(url)
         _require(len(rows) == backlog.events, f"{len(rows)} rows of {backlog.events} events")
         raw.append(database.write(database.fresh(), with_repeats(rows)))
-    return _figures(f"1 KB, 10 % repeats, {database.name}", ours, raw, _AIMS[database.name])
+    case = f"1 KB, 10 % repeats, {database.name}"
+    return consumed(case, "record", ours, raw, _RAW, aim=_AIMS[database.name])
 
 
 def _require(is_so: bool, otherwise: str) -> None:  # noqa: FBT001 - reads like assert
     if not is_so:
         raise BenchError(f"storage has stored {otherwise}")
-
-
-def _figures(
-    case: str, ours: Sequence[Consumed], raw: Sequence[Consumed], aim: str
-) -> list[Figure]:
-    return [
-        compare(
-            case,
-            "throughput",
-            "records/s",
-            [each.per_second for each in ours],
-            [each.per_second for each in raw],
-            against=_RAW,
-            aim=aim,
-        ),
-        compare(
-            case,
-            "CPU",
-            "µs/record",
-            [each.cpu_us for each in ours],
-            [each.cpu_us for each in raw],
-            against=_RAW,
-        ),
-    ]
 
 
 SUBJECT = Subject(

@@ -11,6 +11,6 @@ A PostgreSQL for tests: a database of its own for each test, and a server to bre
 """
 
 from .database import connection, database, run
-from .server import PostgresServer, why_no_binaries
+from .server import PostgresServer, server_version, why_no_binaries
 
-__all__ = ["PostgresServer", "connection", "database", "run", "why_no_binaries"]
+__all__ = ["PostgresServer", "connection", "database", "run", "server_version", "why_no_binaries"]

@@ -32,6 +32,15 @@ def why_no_binaries() -> str | None:
     return None if _programs() else "no PostgreSQL programs: scripts/packages installs Debian's"
 
 
+def server_version() -> str | None:
+    """Return the version of the server that would be started, None where there is none."""
+    if not (programs := _programs()):
+        return None
+    asked = [str(programs / "postgres"), "--version"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True)
+    return said.stdout.split()[2]
+
+
 class PostgresServer:
     """
     A server on 127.0.0.1 with an empty data folder, gone after the with block.

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.figures import Spread, compare, spread
+from benchmarks.figures import Spread, beyond, compare, spread
 from benchmarks.rounds import interleaved, turns
 
 
@@ -45,3 +45,10 @@ def test_each_round_measures_each_contender_once() -> None:
 
     assert done == {"a": ["A", "A"], "b": ["B", "B"]}
     assert said[0] == "round 1 of 2, a"
+
+
+def test_what_lies_beyond_a_baseline_is_told_round_by_round() -> None:
+    figure = beyond("case", "p99 beyond bare", "ms", [12.0, 31.0], [10.0, 30.0], aim="≤ 15 ms")
+
+    assert figure.ours == Spread(1.5, 1.0, 2.0)
+    assert (figure.baseline, figure.ratio) == (None, None)

@@ -58,6 +58,14 @@ def test_a_table_shows_medians_spreads_ratio_aim_and_where_it_was_measured() -> 
     assert "commit abc1234; Python 3.11.7" in text
 
 
+def test_a_table_says_how_long_it_took_and_how_much_it_read() -> None:
+    result = a_result(restarts=3, rows=100_000, took_s=61.4)
+
+    text = tables.document([(SUBJECTS["storage"], result)])
+
+    assert "2 rounds of 1 s (3 where processes start anew; 100,000 records), 61 s in all" in text
+
+
 def test_what_could_not_be_measured_is_said_and_not_left_out() -> None:
     result = a_result(figures=[], left_out="no Kafka: no java")
 

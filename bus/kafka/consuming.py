@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 
 from bus.errors import BusUnavailableError
 from bus.kafka.errors import reason, unavailable
+from bus.kafka.heartbeats import wait_between_heartbeats
 from bus.kafka.opening import open_client
 from bus.kafka.unpacking import unpack_quickly
 from bus.records import ReceivedRecord, TopicPartition
@@ -32,6 +33,7 @@ def connect_consumer(options: dict[str, Any], topics: Iterable[str]) -> Any:
     try:
         _require(consumer, topics)
         unpack_quickly(consumer)
+        wait_between_heartbeats(consumer)
     except BaseException:
         close_consumer(consumer)
         raise

@@ -11,6 +11,7 @@ from bus.protocols import Bus
 from bus.runtime.health import Health, Reports, own_metrics
 from bus.runtime.lifecycle import Lifecycle, Part
 from bus.runtime.logs import configure_logs
+from bus.runtime.memory import share_one_heap
 from bus.runtime.settings import Settings
 from inferbus.context import service_settings
 from inferbus.files import make_private_dir
@@ -25,6 +26,7 @@ def run(service: Service, *, workers: int | None = None, data_dir: Path | None =
     options = {} if workers is None else {"ingest": {"workers": workers}}
     settings = service_settings(data_dir, **options)
     configure_logs(settings.log.level, settings.log.format)
+    share_one_heap()
     make_private_dir(settings.data_dir)
     return asyncio.run(_serve(service, settings))
 

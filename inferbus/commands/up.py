@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from bus.runtime.logs import configure_logs
+from bus.runtime.memory import share_one_heap
 from bus.runtime.settings import Settings
 from inferbus.commands.url import check_base_url
 from inferbus.context import service_settings
@@ -38,6 +39,7 @@ def run(
     is_quiet = not json and "level" not in settings.log.model_fields_set
     view = JsonView() if json else HumanView(settings.data_dir, is_quiet=is_quiet)
     _configure_logs(settings, view, is_quiet=is_quiet)
+    share_one_heap()
     if settings.ingest.workers > 1:
         log.warning("workers_ignored", hint="`up` is one process; `inferbus ingest` has workers")
     with UpLock(settings.data_dir):

@@ -15,6 +15,7 @@ from bus.runtime.families import collected, packed
 from bus.runtime.health import Health
 from bus.runtime.lifecycle import Lifecycle, Part
 from bus.runtime.logs import configure_logs
+from bus.runtime.memory import share_one_heap
 from inferbus.explain import explain
 from inferbus.leaving import Leaving
 from inferbus.parts import PublisherPart
@@ -32,6 +33,7 @@ def run(assignment: Assignment, end: socket.socket) -> int:
     """Serve until told to stop; return the exit status. What goes wrong the parent is told."""
     settings = assignment.settings
     configure_logs(settings.log.level, settings.log.format)
+    share_one_heap()
     structlog.contextvars.bind_contextvars(worker=assignment.number)
     return asyncio.run(_serve(assignment, end))
 

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from bus.protocols import Bus
 from bus.runtime.health import Health
 from bus.runtime.lifecycle import Lifecycle, Part
+from bus.runtime.memory import MemoryCare
 from bus.runtime.settings import Settings
 from inferbus import callback
 from inferbus.keys import ensure_signing_key
@@ -77,6 +78,7 @@ class Up:
         """Return the parts in the order of their start."""
         consumers = [Deferred("storage", self._storage), Deferred("alerting", self._alerting)]
         return [
+            MemoryCare(),
             self._ground,
             Deferred("broker-care", self._care),
             Together("consumers", consumers),

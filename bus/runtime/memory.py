@@ -1,22 +1,66 @@
-"""What the C library is told about a long-running process' memory."""
+"""
+What a long-running process holds of memory, kept near what it uses.
+
+glibc gives each thread a heap of its own, and what a burst leaves free in one is of no use to the
+others; and it gives a heap's free pages back from its end only, so that one small thing that
+stays keeps megabytes below it. Other C libraries have no such switches, and need none.
+"""
 
 import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any
 
 _ARENA_MAX = -8
 """glibc's M_ARENA_MAX."""
+_TRIM_EVERY_S = 10.0
 
 
 def share_one_heap() -> bool:
     """
     Have all threads of this process share one heap; return whether the C library can.
 
-    Call it before threads start. glibc gives each thread a heap of its own, and what a burst
-    leaves free in one is of no use to the others: a consumer's first backlog took 8 MiB more for
-    good, `up` with its fifteen threads 10. Python's own lock lets one thread allocate at a time
-    anyway. Other C libraries have one heap already, or no such switch.
+    Call it before threads start. Python's own lock lets one thread allocate at a time anyway.
     """
+    mallopt = _c_function("mallopt")
+    return mallopt is not None and bool(mallopt(_ARENA_MAX, 1))
+
+
+def trim_heap() -> None:
+    """Give the free pages of the heap back to the system: a millisecond, without Python's lock."""
+    malloc_trim = _c_function("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def _c_function(name: str) -> Any:
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return False
-    return bool(mallopt(_ARENA_MAX, 1))
+        return getattr(ctypes.CDLL(None), name, None)
+    except (OSError, TypeError):  # a system without one C library for all
+        return None
+
+
+class MemoryCare:
+    """A part: gives the free pages of the heap back every ten seconds."""
+
+    name = "memory"
+
+    def __init__(
+        self, trim: Callable[[], None] = trim_heap, every_s: float = _TRIM_EVERY_S
+    ) -> None:
+        self._trim = trim
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    async def start(self) -> None:
+        """Begin to give back."""
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End it."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._every_s):
+            self._trim()

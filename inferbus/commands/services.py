@@ -11,7 +11,7 @@ from bus.protocols import Bus
 from bus.runtime.health import Health, Reports, own_metrics
 from bus.runtime.lifecycle import Lifecycle, Part
 from bus.runtime.logs import configure_logs
-from bus.runtime.memory import share_one_heap
+from bus.runtime.memory import MemoryCare, share_one_heap
 from bus.runtime.settings import Settings
 from inferbus.context import service_settings
 from inferbus.files import make_private_dir
@@ -34,11 +34,12 @@ def run(service: Service, *, workers: int | None = None, data_dir: Path | None =
 async def _serve(service: Service, settings: Settings) -> int:
     lifecycle = Lifecycle()
     if service == "ingest" and settings.ingest.workers > 1:
-        return await lifecycle.run(_supervising_parts(settings))
+        return await lifecycle.run([MemoryCare(), *_supervising_parts(settings)])
     health = Health()
     admin = admin_server(service, settings, health)
     preflight = PreflightPart(service, settings)
-    return await lifecycle.run([admin, preflight, *_parts(service, settings, health, lifecycle)])
+    parts = _parts(service, settings, health, lifecycle)
+    return await lifecycle.run([MemoryCare(), admin, preflight, *parts])
 
 
 def admin_server(

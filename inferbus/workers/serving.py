@@ -15,7 +15,7 @@ from bus.runtime.families import collected, packed
 from bus.runtime.health import Health
 from bus.runtime.lifecycle import Lifecycle, Part
 from bus.runtime.logs import configure_logs
-from bus.runtime.memory import share_one_heap
+from bus.runtime.memory import MemoryCare, share_one_heap
 from inferbus.explain import explain
 from inferbus.leaving import Leaving
 from inferbus.parts import PublisherPart
@@ -73,7 +73,8 @@ class _Worker:
         """Live one worker's life."""
         hearing = asyncio.create_task(self._hear())
         try:
-            parts: list[Part] = [PublisherPart(self._publisher), self._service, self, self._leaving]
+            publisher = PublisherPart(self._publisher)
+            parts: list[Part] = [MemoryCare(), publisher, self._service, self, self._leaving]
             return await self._lifecycle.run(parts)
         finally:
             hearing.cancel()

@@ -1,12 +1,20 @@
-"""One heap for all threads, as the C library itself tells it."""
+"""One heap for all threads, and its free pages given back, as the C library and the kernel tell."""
 
+import asyncio
 import platform
 import subprocess
 import sys
+import threading
 
 import pytest
 
-_PROGRAM = """
+from bus.runtime.memory import MemoryCare
+
+only_glibc = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="only glibc has a heap a thread, and keeps free pages"
+)
+
+_THREADS = """
 import ctypes, sys, threading
 from bus.runtime.memory import share_one_heap
 
@@ -19,17 +27,50 @@ for thread in threads:
     thread.join()
 ctypes.CDLL(None).malloc_stats()
 """
+_BURST = """
+from pathlib import Path
+from bus.runtime.memory import trim_heap
+
+def resident_kb():
+    return int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0])
+
+held = [bytearray(4000) for _ in range(10_000)]
+stays = held[-1]
+del held
+before_kb = resident_kb()
+trim_heap()
+print(before_kb - resident_kb())
+"""
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of its own to its end."""
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 def heaps(how: str) -> int:
     """Return how many heaps a process with some threads has."""
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, how], capture_output=True, text=True, check=True
-    )
-    return done.stderr.count("\nArena ") + done.stderr.startswith("Arena ")
+    said = run(_THREADS, how).stderr
+    return said.count("\nArena ") + said.startswith("Arena ")
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has a heap a thread")
+@only_glibc
 def test_threads_share_one_heap() -> None:
     assert heaps("shared") == 1
     assert heaps("as it comes") > 1
+
+
+@only_glibc
+def test_free_pages_go_back_although_something_behind_them_stays() -> None:
+    given_back_kb = int(run(_BURST).stdout)
+    assert given_back_kb > 30_000  # of 40,000 kB
+
+
+def test_it_gives_back_again_and_again_until_it_is_stopped() -> None:
+    trimmed = threading.Semaphore(0)
+    care = MemoryCare(trimmed.release, every_s=0.0)
+    asyncio.run(care.start())
+    assert trimmed.acquire(timeout=30)
+    assert trimmed.acquire(timeout=30)
+    asyncio.run(care.stop())

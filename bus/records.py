@@ -40,7 +40,7 @@ class Position(msgspec.Struct, frozen=True, order=True, gc=False):
         return self.offset + 1
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record to publish: topic, key, value, headers."""
 
     topic: str

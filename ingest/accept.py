@@ -149,12 +149,12 @@ class Acceptor:
         return quarantine_record(item, self._topics, self._traceparent())
 
 
-class _Outcome(msgspec.Struct, frozen=True):
+class _Outcome(msgspec.Struct, frozen=True, gc=False):
     receipt: EventReceipt
     durability: str
 
 
-class _Shared(msgspec.Struct, frozen=True):
+class _Shared(msgspec.Struct, frozen=True, gc=False):
     outcome: _Outcome
     is_first: bool
 

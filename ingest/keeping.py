@@ -14,7 +14,7 @@ class NotDurableError(Exception):
     """Nothing that survives this process holds the record; the sender must keep it."""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """What holds the record, and where it lies in Kafka if Kafka is what holds it."""
 
     by: Literal["kafka", "spool"]

@@ -1,6 +1,7 @@
 """How much is in flight, and when it is too much."""
 
 import asyncio
+from collections.abc import Callable
 
 from bus.runtime import metrics
 
@@ -9,8 +10,16 @@ class OverloadedError(Exception):
     """One more delivery, or its body, is more than this process may hold."""
 
 
+def _nobody() -> None:
+    pass
+
+
 class Load:
-    """Deliveries and body bytes in flight, against their limits."""
+    """
+    Deliveries and body bytes in flight, against their limits.
+
+    `changed` is called whenever they change; `show` puts them into the metrics.
+    """
 
     def __init__(self, max_deliveries: int, max_bytes: int) -> None:
         self._max_deliveries = max_deliveries
@@ -19,13 +28,19 @@ class Load:
         self._bytes = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self.changed: Callable[[], None] = _nobody
 
     def begin(self) -> "Share":
         """Count one delivery until its share is ended."""
         self._deliveries += 1
         self._idle.clear()
-        metrics.INFLIGHT.inc()
+        self.changed()
         return Share(self)
+
+    def show(self) -> None:
+        """Tell the metrics what is in flight now."""
+        metrics.INFLIGHT.set(self._deliveries)
+        metrics.INFLIGHT_BYTES.set(self._bytes)
 
     async def idle(self) -> None:
         """Return once nothing is in flight."""
@@ -33,14 +48,13 @@ class Load:
 
     def _end(self, size: int) -> None:
         self._deliveries -= 1
-        metrics.INFLIGHT.dec()
         self._add(-size)
         if not self._deliveries:
             self._idle.set()
 
     def _add(self, size: int) -> None:
         self._bytes += size
-        metrics.INFLIGHT_BYTES.inc(size)
+        self.changed()
 
     def _check(self, size: int) -> None:
         if self._deliveries > self._max_deliveries:

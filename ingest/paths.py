@@ -1,19 +1,23 @@
 """Which delivery a path is for: `/webhooks/<provider>[/<credential>][/]`."""
 
-from dataclasses import dataclass, field
 from urllib.parse import unquote
+
+import msgspec
 
 _ROOT = "/webhooks/"
 ROUTES = (f"{_ROOT}{{provider}}", f"{_ROOT}{{provider}}/{{credential}}")
 """What the documentation calls them."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookPath:
+class WebhookPath(msgspec.Struct, frozen=True, gc=False):
     """Who is said to call, and what shall prove it."""
 
     provider: str
-    credential: str | None = field(default=None, repr=False)
+    credential: str | None = None
+
+    def __repr__(self) -> str:
+        # The credential is for no log.
+        return f"{type(self).__name__}(provider={self.provider!r})"
 
 
 def webhook_path(raw_path: str) -> WebhookPath | None:

@@ -7,7 +7,7 @@ import msgspec
 from schemas.event import Outcome
 
 
-class EventReceipt(msgspec.Struct, frozen=True):
+class EventReceipt(msgspec.Struct, frozen=True, gc=False):
     """One event of a delivery and where its record lies; no position while only spooled."""
 
     event_id: str
@@ -27,7 +27,7 @@ class EventReceipt(msgspec.Struct, frozen=True):
         }
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """
     What a delivery is answered: `published`, `duplicate`, `spooled`, `quarantined` or `refused`.
 
@@ -55,7 +55,7 @@ def refused(reason: str, detail: str) -> Answer:
     return Answer("refused", reason=reason, detail=detail)
 
 
-class DeliveryReport(msgspec.Struct, frozen=True):
+class DeliveryReport(msgspec.Struct, frozen=True, gc=False):
     """One answered delivery, for whoever watches."""
 
     provider: str

@@ -15,6 +15,7 @@ from yarl import URL
 
 from bus.runtime import metrics
 from ingest.connections import ConnectionLimits, Connections, openable
+from ingest.deadlines import Deadlines
 
 log = structlog.get_logger()
 
@@ -64,7 +65,7 @@ class _Connection(web.RequestHandler):
     def __init__(self, server: "HttpServer") -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **_PROTOCOL)
         self._server = server
-        self._deadline: asyncio.TimerHandle | None = None
+        self._last_moment: asyncio.TimerHandle | None = None
         self.is_busy = False
         self.has_asked = False
 
@@ -72,24 +73,24 @@ class _Connection(web.RequestHandler):
         """Begin to wait for the first request, which a silent sender never makes."""
         super().connection_made(transport)
         _end_unread(transport.get_extra_info("socket"))
-        self._expect_head()
+        self._server.heads.add(self)
         self._server.open.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. With the first one of a head its time begins; more of them win none."""
-        if self._deadline is None and not self.is_busy:
-            self._expect_head()
+        if not self.is_busy and self not in self._server.heads and self._last_moment is None:
+            self._server.heads.add(self)
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""
-        self._end_deadline()
+        self._end_waiting()
         self._server.open.remove(self)
         super().connection_lost(exc)
 
     def begin(self) -> None:
         """Say that the head of a request is there."""
-        self._end_deadline()
+        self._end_waiting()
         self.is_busy = self.has_asked = True
 
     def end(self) -> None:
@@ -98,27 +99,25 @@ class _Connection(web.RequestHandler):
 
     def drop(self) -> None:
         """Close at once."""
-        self._end_deadline()
+        self._end_waiting()
         self._server.open.remove(self)
         self.force_close()
 
-    def _expect_head(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._server.head_timeout_s, self._give_up)
-
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Drop it, soon: no head has come in time."""
         # After a standstill of ours the head may lie in the socket: it gets a moment to be read.
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(_MOMENT_S, self._drop_silent)
+        self._last_moment = loop.call_later(_MOMENT_S, self._drop_silent)
 
     def _drop_silent(self) -> None:
         metrics.CONNECTIONS_DROPPED.labels("head-timeout").inc()
         self.drop()
 
-    def _end_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _end_waiting(self) -> None:
+        self._server.heads.done(self)
+        if self._last_moment is not None:
+            self._last_moment.cancel()
+            self._last_moment = None
 
     def handle_error(
         self,
@@ -161,7 +160,7 @@ class HttpServer(web.Server):
         )
         limits = limits or ConnectionLimits()
         self.open = Connections(openable(limits.max_connections))
-        self.head_timeout_s = limits.head_timeout_s
+        self.heads: Deadlines[_Connection] = Deadlines(limits.head_timeout_s, _Connection.give_up)
         self.malformed = malformed
         self._receive = receive
 

@@ -1,15 +1,15 @@
 """One webhook call, authenticated, as it arrived."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from schemas.callback import Capability
 
 ANONYMOUS = Capability(key_id="", payload_text="")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """
     One authenticated HTTP call by a provider; the same result may be delivered again.
 
@@ -18,7 +18,11 @@ class Delivery:
     """
 
     provider: str
-    body: bytes = field(repr=False)
+    body: bytes
     received_at: datetime
-    capability: Capability = field(default=ANONYMOUS, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    capability: Capability = ANONYMOUS
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        # A body and secrets are for no log.
+        return f"{type(self).__name__}(provider={self.provider!r}, {len(self.body)} bytes)"

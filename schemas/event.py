@@ -17,14 +17,14 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
 
 
-class EventError(msgspec.Struct, frozen=True):
+class EventError(msgspec.Struct, frozen=True, gc=False):
     """What the provider said went wrong; either part may be missing."""
 
     code: str | None = None
     message: str | None = None
 
 
-class PayloadRef(msgspec.Struct, frozen=True):
+class PayloadRef(msgspec.Struct, frozen=True, gc=False):
     """Where a body above the inline limit lies: blob URL, SHA-256 in hex, size in bytes."""
 
     url: str
@@ -33,7 +33,7 @@ class PayloadRef(msgspec.Struct, frozen=True):
     media_type: str = "application/json"
 
 
-class InferenceEvent(msgspec.Struct, frozen=True, kw_only=True):
+class InferenceEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     One normalized event. `id` is `provider:request_id:outcome`.
 
@@ -64,7 +64,7 @@ class InferenceEvent(msgspec.Struct, frozen=True, kw_only=True):
     payload_ref: PayloadRef | None = None
 
 
-class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     An authentic delivery that could not be understood, kept with its exact bytes.
 

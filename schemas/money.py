@@ -9,6 +9,8 @@ MAX_DECIMALS = 40
 
 def parse_usd(literal: str) -> Decimal | None:
     """Read a JSON number's text exactly; None where it is no plausible amount."""
+    if _is_plain(literal):
+        return Decimal(literal)
     try:
         amount = Decimal(literal)
     except InvalidOperation:
@@ -21,6 +23,18 @@ def parse_usd(literal: str) -> Decimal | None:
     # A zero may carry any exponent ("0e9"); it is written as 0.
     # copy_abs drops the sign of -0 and keeps every digit: abs() would round to the context's 28.
     return amount.copy_abs() if amount or exponent <= 0 else Decimal(0)
+
+
+def _is_plain(literal: str) -> bool:
+    """Tell at once of what nearly every amount is, 2 µs before a Decimal can: `0.000114`."""
+    whole, _, decimals = literal.partition(".")
+    return (
+        literal.isascii()
+        and whole.isdecimal()
+        and len(whole) <= MAX_DIGITS_BEFORE_POINT
+        and decimals.isdecimal()
+        and len(decimals) <= MAX_DECIMALS
+    )
 
 
 def plain(amount: Decimal) -> str:

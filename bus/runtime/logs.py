@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import orjson
@@ -40,6 +41,33 @@ def configure_logs(
         cache_logger_on_first_use=False,
     )
     _bridge_standard_library(shared, _LEVELS[level], as_json=as_json)
+
+
+def info_all(event: str, lines: Iterable[Mapping[str, Any]]) -> None:
+    """
+    Log many lines of one event at level info with one write, in structlog's present set-up.
+
+    One by one each costs 15 µs more: a logger bound anew, a system call.
+    """
+    if not structlog.get_logger().bind().is_enabled_for(logging.INFO):
+        return
+    set_up = structlog.get_config()
+    written = [_rendered(set_up["processors"], {**line, "event": event}) for line in lines]
+    said = [line for line in written if line is not None]
+    if said:
+        set_up["logger_factory"]().msg("\n".join(said))
+
+
+def _rendered(
+    processors: Iterable[structlog.typing.Processor], line: structlog.typing.EventDict
+) -> str | None:
+    rendered: Any = line
+    try:
+        for process in processors:
+            rendered = process(None, "info", rendered)
+    except structlog.DropEvent:
+        return None
+    return str(rendered)
 
 
 def _tell_strangers_faults_in_a_line(record: logging.LogRecord) -> bool:

@@ -1,5 +1,8 @@
 """The register of metrics: each is declared here once, with its labels and its meaning."""
 
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from prometheus_client import Counter, Gauge, Histogram, Info
@@ -115,3 +118,13 @@ class LabelCap:
 
 cap_provider = LabelCap()
 cap_model = LabelCap()
+
+
+def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
+    """Observe many values with one change of each bucket; one by one each costs 2 µs."""
+    if not values:
+        return
+    bounds, buckets = histogram._upper_bounds, histogram._buckets  # noqa: SLF001 - nothing public
+    histogram._sum.inc(sum(values))  # noqa: SLF001 - same
+    for number, count in Tally(bisect_left(bounds, value) for value in values).items():
+        buckets[number].inc(count)

@@ -5,9 +5,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from schemas.callback import Capability
@@ -19,8 +19,7 @@ class UnauthenticatedError(Exception):
     """No method accepts what the sender shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """
     What a delivery says before its body is read.
 
@@ -28,9 +27,13 @@ class Head:
     """
 
     provider: str
-    credential: str | None = field(default=None, repr=False)
-    headers: Headers = field(default_factory=CIMultiDict, repr=False)
+    credential: str | None = None
+    headers: Headers = msgspec.field(default_factory=CIMultiDict[str])
     peer: str | None = None
+
+    def __repr__(self) -> str:
+        # The credential and the headers are for no log.
+        return f"{type(self).__name__}(provider={self.provider!r}, peer={self.peer!r})"
 
     def single(self, name: str) -> str | None:
         """Return a header's value; None where it is missing or there are several."""

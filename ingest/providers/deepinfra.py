@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Raw
 
 from ingest.providers.base import MalformedDelivery
+from ingest.providers.deepinfra_usual import Said, UsualBodies
 from ingest.providers.envelope import (
     Members,
     Shape,
@@ -23,7 +24,7 @@ from ingest.providers.envelope import (
     read_value,
     require_shallow,
 )
-from ingest.providers.fields import amount, code, count, message, word
+from ingest.providers.fields import amount, code, message, read_count, word
 from schemas.delivery import Delivery
 from schemas.event import EventError, InferenceEvent, Outcome
 from schemas.ids import event_id, progress_word, request_id
@@ -67,6 +68,7 @@ _RESULTS = Shape(("status", *_ERROR_KEYS), seen=_KIND_KEYS)
 _TEXT_KEYS = ("message", "msg", "error", "detail", "error_message")
 _CODE_KEYS = ("code", "type", "error_type")
 _IN_ERRORS = frozenset({*_TEXT_KEYS, *_CODE_KEYS})
+_USUAL = UsualBodies(_KINDS, _ERROR_KEYS)
 
 
 class DeepInfra:
@@ -76,15 +78,34 @@ class DeepInfra:
 
     def parse(self, delivery: Delivery) -> list[InferenceEvent]:
         """Return the one event of a body; see `Provider.parse`."""
-        members = read_object(delivery.body, _BODY)
-        status = _status(members)
-        provider_status = word(read_value(status.get("status")))
-        if provider_status is None:
-            raise MalformedDelivery("no-status", "inference_status.status is no text")
-        return [_event(delivery, members, status, provider_status)]
+        return [_event(delivery, _USUAL.read(delivery.body) or _read(delivery.body))]
 
 
 PROVIDER = DeepInfra()
+
+
+def _read(body: bytes) -> Said:
+    """Return what a body says, whatever it looks like."""
+    members = read_object(body, _BODY)
+    status = _status(members)
+    provider_status = word(read_value(status.get("status")))
+    if provider_status is None:
+        raise MalformedDelivery("no-status", "inference_status.status is no text")
+    results = read_members(members.get("results"), _RESULTS)
+    return Said(
+        provider_status=provider_status,
+        request=read_id(members.get("request_id")),
+        model=word(read_value(members.get("model"))),
+        runtime_ms=read_count(status.get("runtime_ms")),
+        cost_usd=amount(read_value(status.get("cost"))),
+        tokens_input=_first_count(
+            status.get("tokens_input"), members.get("num_input_tokens"), members.get("input_tokens")
+        ),
+        tokens_output=_first_count(status.get("tokens_generated"), members.get("num_tokens")),
+        output_kind=_output_kind(members, results),
+        error=_error(members) or _error(results),
+        inner_status=_inner_status(members, results),
+    )
 
 
 def _status(members: Members) -> Members:
@@ -100,34 +121,29 @@ def _outcome(folded: str) -> Outcome:
     return Outcome.FAILED if folded in _FAILED else Outcome.PROGRESS
 
 
-def _event(
-    delivery: Delivery, members: Members, status: Members, provider_status: str
-) -> InferenceEvent:
-    folded = provider_status.casefold()
+def _event(delivery: Delivery, said: Said) -> InferenceEvent:
+    folded = said.provider_status.casefold()
     outcome = _outcome(folded)
     url = delivery.capability
-    request = request_id(read_id(members.get("request_id")), url.payload_text, delivery.body)
+    request = request_id(said.request, url.payload_text, delivery.body)
     last = progress_word(folded) if outcome is Outcome.PROGRESS else outcome
-    results = read_members(members.get("results"), _RESULTS)
     return InferenceEvent(
         id=event_id(DeepInfra.name, request, last),
         provider=DeepInfra.name,
         request_id=request,
         outcome=outcome,
-        provider_status=provider_status,
+        provider_status=said.provider_status,
         received_at=delivery.received_at,
-        model=url.model or word(read_value(members.get("model"))),
+        model=url.model or said.model,
         labels=url.labels,
         job=url.job,
-        runtime_ms=count(read_value(status.get("runtime_ms"))),
-        cost_usd=amount(read_value(status.get("cost"))),
-        tokens_input=_first_count(
-            status.get("tokens_input"), members.get("num_input_tokens"), members.get("input_tokens")
-        ),
-        tokens_output=_first_count(status.get("tokens_generated"), members.get("num_tokens")),
-        output_kind=_output_kind(members, results),
-        error=_error(members) or _error(results),
-        inner_status=_inner_status(members, results),
+        runtime_ms=said.runtime_ms,
+        cost_usd=said.cost_usd,
+        tokens_input=said.tokens_input,
+        tokens_output=said.tokens_output,
+        output_kind=said.output_kind,
+        error=said.error,
+        inner_status=said.inner_status,
         body_sha256=hashlib.sha256(delivery.body).hexdigest(),
         body_bytes=len(delivery.body),
         body=delivery.body,
@@ -137,7 +153,7 @@ def _event(
 def _first_count(*places: Raw | None) -> int | None:
     """Read the first usable count: the envelope's for chat models, top level for others."""
     for raw in places:
-        if raw is not None and (found := count(read_value(raw))) is not None:
+        if (found := read_count(raw)) is not None:
             return found
     return None
 

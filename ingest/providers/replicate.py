@@ -22,7 +22,7 @@ from ingest.providers.envelope import (
     read_object,
     read_value,
 )
-from ingest.providers.fields import MAX_INTEGER, count, message, parse_usd_like, word
+from ingest.providers.fields import MAX_INTEGER, message, parse_usd_like, read_count, word
 from schemas.delivery import Delivery
 from schemas.event import EventError, InferenceEvent, Outcome
 from schemas.ids import event_id, progress_word, request_id
@@ -80,8 +80,8 @@ def _event(delivery: Delivery, members: Members, status: str) -> InferenceEvent:
         labels=url.labels,
         job=url.job,
         runtime_ms=_milliseconds(metrics.get("predict_time")),
-        tokens_input=count(read_value(metrics.get("input_token_count"))),
-        tokens_output=count(read_value(metrics.get("output_token_count"))),
+        tokens_input=read_count(metrics.get("input_token_count")),
+        tokens_output=read_count(metrics.get("output_token_count")),
         output_kind=_output_kind(members.get("output")),
         error=_error(members.get("error")),
         body_sha256=hashlib.sha256(delivery.body).hexdigest(),

@@ -17,6 +17,8 @@ from ingest.providers.scanning import Scan
 _HIDDEN_LETTER = re.compile(rb"\\u00(?:5f|6[1-9a-f]|7[0-9a])", re.IGNORECASE)
 # Envelopes have a dozen members; each costs a call into Python and 200 bytes.
 _MAX_LISTED = 256
+# To look for names takes longer than to list them from here on.
+_SMALL_BYTES = 8192
 _NULL = Raw(b"null")
 
 Members = Mapping[str, Raw]
@@ -59,6 +61,12 @@ class _First(msgspec.Struct, array_like=True):
     item: _Listed
 
 
+class _FirstPlain(msgspec.Struct, array_like=True):
+    item: dict[str, Raw]
+
+
+_PLAIN = msgspec.json.Decoder(dict[str, Raw])
+_FIRST_PLAIN = msgspec.json.Decoder(_FirstPlain)
 _LISTED = msgspec.json.Decoder(_Listed, dec_hook=_list_key)
 _FIRST_LISTED = msgspec.json.Decoder(_First, dec_hook=_list_key)
 
@@ -70,9 +78,10 @@ class Shape:
     Those in `read` may occur once only: were one repeated, two parsers could read two
     results. For those in `seen` only their presence counts.
 
-    One pass of the decoder in C lists every member, repeated ones too, at 1.5 µs for 1 KB;
-    to search the text for repeated names costs as much as that again, and for large texts
-    twice as much. It is left for objects of very many members.
+    A small text in which no name of a member occurs twice is decoded as it is. Of others one
+    pass of the decoder in C lists every member, repeated ones too, at 1.5 µs for 1 KB and a
+    call into Python for each. To search the text for repeated names is left for objects of
+    very many members.
     """
 
     def __init__(self, read: Iterable[str], seen: Iterable[str] = ()) -> None:
@@ -81,11 +90,14 @@ class Shape:
         self._known = frozenset(self._names)
         fields: list[tuple[str, Any, Any]] = [(name, Raw, UNSET) for name in self._names]
         self._decoder = msgspec.json.Decoder(msgspec.defstruct("Members", fields))
+        self._quoted = {name: f'"{name}"'.encode() for name in self._read}
         self._plain = _pattern(read, re.escape)
         self._escaped = _pattern(read, _escapable)
 
     def members(self, text: bytes) -> Members:
         """Return the raw values of an object's members, those that are null left out."""
+        if _is_plain(text) and not self._may_repeat(text, found := _PLAIN.decode(text)):
+            return self._present(found)
         _budget.left = _MAX_LISTED
         try:
             listed = _LISTED.decode(text)
@@ -95,12 +107,23 @@ class Shape:
 
     def members_of_first(self, text: bytes) -> Members:
         """Return those of the object that is the first item of a list."""
+        if _is_plain(text) and not self._may_repeat(text, found := _FIRST_PLAIN.decode(text).item):
+            return self._present(found)
         _budget.left = _MAX_LISTED
         try:
             listed = _FIRST_LISTED.decode(text).item
         except _TooManyMembersError:
             return self._searched(_first_item(text))
         return self._picked(listed)
+
+    def _may_repeat(self, text: bytes, found: Members) -> bool:
+        """Tell whether a name occurs twice anywhere, as a key on any level or as a text."""
+        quoted = self._quoted
+        return any(name in quoted and text.count(quoted[name]) > 1 for name in found)
+
+    def _present(self, found: Members) -> Members:
+        known = self._known
+        return {name: raw for name, raw in found.items() if name in known and raw != _NULL}
 
     def _picked(self, listed: _Listed) -> Members:
         picked: dict[str, Raw] = {}
@@ -127,6 +150,11 @@ class Shape:
         for key, starts in places.items():
             if len(starts) > 1 and _own_keys(text, starts) > 1:
                 raise _twice(key)
+
+
+def _is_plain(text: bytes) -> bool:
+    """Tell whether a text is small and its names are written as they are."""
+    return len(text) <= _SMALL_BYTES and b"\\u00" not in text
 
 
 def _twice(key: str) -> MalformedDelivery:

@@ -1,13 +1,12 @@
 """The first send of a delivery's record, followed beyond the delivery's deadline."""
 
 import asyncio
-from collections.abc import Callable
 
 from bus.errors import PublishTimeoutError
 from bus.protocols import Publisher
 from bus.records import Position, Record
+from ingest.deadlines import Deadlines
 from ingest.spool.circuit import Circuit
-from ingest.spool.deadlines import Deadlines
 
 # Below what the publisher takes (10,000 records, 64 MiB): the rest is the drainer's, so that
 # the spool empties also while live traffic fills the publisher.
@@ -15,7 +14,7 @@ MAX_UNRESOLVED = 9_000
 MAX_UNRESOLVED_BYTES = 56 << 20
 
 Sent = asyncio.Future[Position]
-Resolved = Callable[[Sent], None]
+_Waiter = asyncio.Future[None]
 
 
 class FirstSends:
@@ -29,8 +28,9 @@ class FirstSends:
     def __init__(self, publisher: Publisher, circuit: Circuit, deadline_s: float) -> None:
         self._publisher = publisher
         self._circuit = circuit
-        self._deadlines = Deadlines(deadline_s)
-        self._unresolved: set[Sent] = set()
+        self._deadlines: Deadlines[_Waiter] = Deadlines(deadline_s, _end)
+        self._unresolved: dict[Sent, int] = {}  # and their sizes
+        self._waiting: dict[Sent, _Waiter] = {}
         self._bytes = 0
 
     def obstacle(self) -> str | None:
@@ -43,17 +43,17 @@ class FirstSends:
 
     def begin(self, record: Record) -> Sent:
         """Hand the record over."""
-        size = record.size
         # What waits for Kafka is the publisher's own future, no task: 20 µs saved.
         sent = asyncio.ensure_future(self._publisher.publish(record))
-        self._unresolved.add(sent)
+        self._unresolved[sent] = size = record.size
         self._bytes += size
-        sent.add_done_callback(lambda done: self._landed(done, size))
+        sent.add_done_callback(self._landed)
         return sent
 
     async def within_deadline(self, sent: Sent) -> Position | None:
         """Wait for the acknowledgement, up to the deadline; None where none came."""
-        await self._deadlines.wait(sent)
+        if not sent.done():
+            await self._wait(sent)
         position = acknowledged(sent)
         if position is not None:
             self._circuit.acknowledged()
@@ -66,11 +66,26 @@ class FirstSends:
         if self._unresolved:
             await asyncio.wait(set(self._unresolved), timeout=timeout_s)
 
-    def _landed(self, sent: Sent, size: int) -> None:
-        self._unresolved.discard(sent)
-        self._bytes -= size
+    async def _wait(self, sent: Sent) -> None:
+        self._waiting[sent] = waiter = asyncio.get_running_loop().create_future()
+        self._deadlines.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._deadlines.done(waiter)
+            self._waiting.pop(sent, None)
+
+    def _landed(self, sent: Sent) -> None:
+        self._bytes -= self._unresolved.pop(sent)
+        if (waiter := self._waiting.get(sent)) is not None:
+            _end(waiter)
         if isinstance(failure(sent), PublishTimeoutError):
             self._circuit.failed()
+
+
+def _end(waiter: _Waiter) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def acknowledged(sent: Sent) -> Position | None:

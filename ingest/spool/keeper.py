@@ -25,7 +25,7 @@ APPEND_TIMEOUT_S = 2.5
 MAX_PROBES = 8
 
 
-class Delivered(msgspec.Struct, frozen=True):
+class Delivered(msgspec.Struct, frozen=True, gc=False):
     """A record and whose it is."""
 
     record: Record

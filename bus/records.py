@@ -51,8 +51,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """Bytes it takes on the wire, batch framing aside."""
-        headers = sum(len(name) + len(raw) + 4 for name, raw in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers
+        size = len(self.key or b"") + len(self.value or b"")
+        for name, raw in self.headers:
+            size += len(name) + len(raw) + 4
+        return size
 
     @property
     def fingerprint(self) -> "Fingerprint":

@@ -56,7 +56,7 @@ class Acceptor:
         self._topics = topics
         self._inline_limit_bytes = inline_limit_bytes
         self._traceparent = traceparent
-        self._inflight: dict[_Identity, asyncio.Future[_Outcome]] = {}
+        self._inflight: dict[_Identity, _Running] = {}
         self._durable: OrderedDict[_Identity, _Outcome] = OrderedDict()
 
     def knows(self, provider: str) -> bool:
@@ -93,21 +93,19 @@ class Acceptor:
             return _Shared(known, is_first=False)
         running = self._inflight.get(identity)
         if running is not None:
-            return _Shared(await asyncio.shield(running), is_first=False)
+            return _Shared(await running.outcome(), is_first=False)
         return _Shared(await self._lead(identity, item), is_first=True)
 
     async def _lead(self, identity: _Identity, item: Item) -> "_Outcome":
         """Do the work that deliveries of the same identity wait for."""
-        shared: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
-        self._inflight[identity] = shared
+        self._inflight[identity] = running = _Running()
         try:
             outcome = _Outcome(*await self._keep(item))
         except BaseException as error:
-            shared.set_exception(NotDurableError(str(error)))
-            shared.exception()  # seen: nobody may be waiting
+            running.failed(error)
             raise
         else:
-            shared.set_result(outcome)
+            running.succeeded(outcome)
             self._remember(identity, outcome)
             return outcome
         finally:
@@ -152,6 +150,32 @@ class Acceptor:
 class _Outcome(msgspec.Struct, frozen=True, gc=False):
     receipt: EventReceipt
     durability: str
+
+
+class _Running:
+    """Work under way, and who waits for it besides the one that does it: almost never anyone."""
+
+    __slots__ = ("_shared",)
+
+    def __init__(self) -> None:
+        self._shared: asyncio.Future[_Outcome] | None = None
+
+    async def outcome(self) -> _Outcome:
+        """Return the outcome once it is there; raises `NotDurableError` where there is none."""
+        if self._shared is None:
+            self._shared = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._shared)
+
+    def succeeded(self, outcome: _Outcome) -> None:
+        """Tell all that wait."""
+        if self._shared is not None:
+            self._shared.set_result(outcome)
+
+    def failed(self, error: BaseException) -> None:
+        """Tell all that wait that nothing is durable."""
+        if self._shared is not None:
+            self._shared.set_exception(NotDurableError(str(error)))
+            self._shared.exception()  # seen: whoever waited may be gone
 
 
 class _Shared(msgspec.Struct, frozen=True, gc=False):

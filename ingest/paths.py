@@ -1,5 +1,6 @@
 """Which delivery a path is for: `/webhooks/<provider>[/<credential>][/]`."""
 
+from functools import lru_cache
 from urllib.parse import unquote
 
 import msgspec
@@ -20,6 +21,7 @@ class WebhookPath(msgspec.Struct, frozen=True, gc=False):
         return f"{type(self).__name__}(provider={self.provider!r})"
 
 
+@lru_cache(maxsize=256)  # one URL is often for many jobs
 def webhook_path(raw_path: str) -> WebhookPath | None:
     """Read a path as it came, percent-encoded; None where it is none of ours."""
     if not raw_path.startswith(_ROOT):

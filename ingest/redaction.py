@@ -46,6 +46,8 @@ def _secrets(head: Head) -> Iterator[str]:
         yield head.credential
         # Of a signed URL only the last part is secret.
         yield head.credential.rpartition(".")[2]
+    if "Authorization" not in head.headers:
+        return
     if encoded := head.authorization("basic"):
         pair = decode_pair(encoded).decode("utf-8", "replace")
         yield from (encoded, pair, pair.partition(":")[2])

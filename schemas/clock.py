@@ -1,8 +1,10 @@
 """Time as it is written on the bus: RFC 3339, UTC, microseconds."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=8)  # an event's moment is written into its value and into a header
 def rfc3339(moment: datetime) -> str:
     """Write a moment as `2026-11-24T08:00:00.000000Z`."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)

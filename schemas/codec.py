@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -168,10 +169,10 @@ def event_headers(event: InferenceEvent, traceparent: str | None = None) -> Head
     headers = _cloudevents(
         event.id,
         event.provider,
-        f"inference.{event.outcome}",
+        event.outcome,
         event.received_at,
         event.request_id,
-        "application/json",
+        b"application/json",
     )
     return _with_trace(headers, traceparent)
 
@@ -181,10 +182,10 @@ def quarantine_headers(held: Quarantined, traceparent: str | None = None) -> Hea
     headers = _cloudevents(
         held.id,
         held.provider,
-        "inference.quarantined",
+        held.outcome,
         held.received_at,
         held.request_id,
-        "application/octet-stream",
+        b"application/octet-stream",
     )
     extra: dict[str, str | None] = {
         "inferbus_reason": held.reason,
@@ -211,17 +212,23 @@ def _present(extra: dict[str, str | None]) -> Headers:
 
 
 def _cloudevents(
-    event_id: str, provider: str, kind: str, at: datetime, subject: str, content_type: str
+    event_id: str, provider: str, kind: str, at: datetime, subject: str, content_type: bytes
 ) -> Headers:
+    source, type_ = _source_and_type(provider, kind)
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),
-        ("ce_source", f"/{provider}".encode()),
-        ("ce_type", f"inferbus.{kind}.v1".encode()),
+        ("ce_source", source),
+        ("ce_type", type_),
         ("ce_time", rfc3339(at).encode()),
         ("ce_subject", subject.encode()),
-        ("content-type", content_type.encode()),
+        ("content-type", content_type),
     )
+
+
+@lru_cache(maxsize=256)
+def _source_and_type(provider: str, kind: str) -> tuple[bytes, bytes]:
+    return f"/{provider}".encode(), f"inferbus.inference.{kind}.v1".encode()
 
 
 def _with_trace(headers: Headers, traceparent: str | None) -> Headers:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import structlog
 
+from bus.runtime.memory import spare_collector
+
 log = structlog.get_logger()
 
 # Kubernetes and Docker compose kill 30 and 10 s after SIGTERM; a drain must fit in the former.
@@ -71,6 +73,7 @@ class Lifecycle:
                 for part in parts:
                     await part.start()
                     started.append(part)
+                spare_collector()
                 await self._stopping.wait()
             finally:
                 await self._stop_all(started)

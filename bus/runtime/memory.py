@@ -7,6 +7,7 @@ stays keeps megabytes below it. Other C libraries have no such switches, and nee
 """
 
 import ctypes
+import gc
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 _ARENA_MAX = -8
 """glibc's M_ARENA_MAX."""
 _TRIM_EVERY_S = 10.0
+_YOUNG_OBJECTS = 10_000
 
 
 def share_one_heap() -> bool:
@@ -24,6 +26,17 @@ def share_one_heap() -> bool:
     """
     mallopt = _c_function("mallopt")
     return mallopt is not None and bool(mallopt(_ARENA_MAX, 1))
+
+
+def spare_collector() -> None:
+    """
+    Leave what is there by now out of every collection of garbage, and collect less often.
+
+    Called once everything has started. A delivery makes 30 objects that may be part of a cycle
+    and are not: with Python's threshold of 700 looking for cycles takes 8 % of its time.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 def trim_heap() -> None:

@@ -42,6 +42,15 @@ trim_heap()
 print(before_kb - resident_kb())
 """
 
+_SPARED = """
+import gc
+from bus.runtime.memory import spare_collector
+
+stays = [[] for _ in range(1000)]
+spare_collector()
+print(gc.get_freeze_count() >= 1000, gc.get_threshold()[0])
+"""
+
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program of its own to its end."""
@@ -74,3 +83,7 @@ def test_it_gives_back_again_and_again_until_it_is_stopped() -> None:
     assert trimmed.acquire(timeout=30)
     assert trimmed.acquire(timeout=30)
     asyncio.run(care.stop())
+
+
+def test_what_has_started_is_never_looked_through_for_garbage() -> None:
+    assert run(_SPARED).stdout.split() == ["True", "10000"]

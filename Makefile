@@ -12,11 +12,11 @@ BENCH_TOOLS := $(VENV)/bench-tools
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-install: $(VENV)/.runtime ## build .venv with the inferbus command
+install: $(VENV)/.runtime $(VENV)/.bytecode ## build .venv with the inferbus command
 install-dev: $(VENV)/.dev
 
 up: $(VENV)/.runtime ## broker, ingest, storage and alerting in one go
-	@exec $(BIN)/inferbus up $(ARGS)
+	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/inferbus up $(ARGS)
 
 test: $(VENV)/.dev ## every test this machine can run
 	@scripts/test $(ARGS)
@@ -66,6 +66,11 @@ $(VENV)/.runtime: $(BIN)/uv requirements.lock pyproject.toml
 	@echo "installing inferbus into $(VENV) …"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# Not before `up`, whose first start compiles what it needs itself.
+$(VENV)/.bytecode: $(VENV)/.runtime
+	@$(BIN)/python -m scripts.bytecode
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock

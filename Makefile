@@ -68,9 +68,10 @@ $(VENV)/.runtime: $(BIN)/uv requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
 
-# Not before `up`, whose first start compiles what it needs itself.
+# pip compiles what it installs, uv does not, and where PYTHONDONTWRITEBYTECODE is set each start
+# would compile everything anew. Not before `up`, whose first start compiles what it needs itself.
 $(VENV)/.bytecode: $(VENV)/.runtime
-	@$(BIN)/python -m scripts.bytecode
+	@$(BIN)/python -m compileall -q -j 0 bus consumers inferbus ingest schemas $(VENV)/lib || true
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock

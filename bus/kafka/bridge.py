@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import threading
+from collections import deque
 from collections.abc import Callable
 
 from bus.errors import PublishError
@@ -17,8 +17,8 @@ class LoopBridge:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._lock = threading.Lock()
-        self._outcomes: list[tuple[Waiter, Outcome]] = []
+        # Appending and popping are atomic: no lock, which would cost as much as they do.
+        self._outcomes: deque[tuple[Waiter, Outcome]] = deque()
         self._is_waking = False
         self._calls_soon = False
 
@@ -29,15 +29,13 @@ class LoopBridge:
 
     def post(self, waiter: Waiter, outcome: Outcome) -> None:
         """Keep the outcome for the next `wake`. From any thread."""
-        with self._lock:
-            self._outcomes.append((waiter, outcome))
+        self._outcomes.append((waiter, outcome))
 
     def wake(self) -> None:
         """Resolve on the loop, soon, all that was posted. From any thread."""
-        with self._lock:
-            if not self._outcomes or self._is_waking:
-                return
-            self._is_waking = True
+        if not self._outcomes or self._is_waking:
+            return
+        self._is_waking = True  # two threads may both get here: the loop is woken once too often
         # A loop that is closed by now has nobody who waits.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._resolve_all)
@@ -53,10 +51,11 @@ class LoopBridge:
         call()
 
     def _resolve_all(self) -> None:
-        with self._lock:
-            outcomes, self._outcomes = self._outcomes, []
-            self._is_waking = False
-        for waiter, outcome in outcomes:
+        # First of all: what is posted from here on has its own wake-up, or is resolved now.
+        self._is_waking = False
+        outcomes = self._outcomes
+        while outcomes:
+            waiter, outcome = outcomes.popleft()
             if waiter.done():  # its caller was cancelled
                 continue
             if isinstance(outcome, PublishError):

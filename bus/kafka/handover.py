@@ -1,7 +1,8 @@
 """Where records are handed over and outcomes collected: what both publishers have in common."""
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import lru_cache, partial
 
@@ -16,10 +17,10 @@ from bus.errors import (
     TopicMissingError,
 )
 from bus.kafka.bridge import LoopBridge, Waiter
-from bus.kafka.outbox import Outbox, OutboxLimits, Outcome, Send
+from bus.kafka.outbox import Outbox, OutboxLimits, Outcome, Send, Settled
 from bus.limits import FRAME_BYTES, MAX_PUBLISH_BYTES, refuse_oversized
 from bus.records import Position, Record
-from bus.runtime.metrics import PUBLISH_ERRORS, PUBLISH_SECONDS
+from bus.runtime.metrics import PUBLISH_ERRORS, PUBLISH_SECONDS, observe_all
 
 
 class Handover:
@@ -83,16 +84,28 @@ class Handover:
 
     def _settle(self, send: Send, outcome: Outcome) -> None:
         """Answer for a send, once. From any of the threads."""
-        if not self._outbox.answered(send):
-            return
-        if isinstance(outcome, PublishError):
-            PUBLISH_ERRORS.labels(_word(outcome)).inc()
-            if not isinstance(outcome, RecordRefusedError):
-                self._problem = str(outcome)
-        else:
-            _seconds(send.record.topic).observe(self._clock() - send.handed_over_at)
-            self._problem = None
-        send.resolve(outcome)
+        self._settle_all(((send, outcome),))
+
+    def _settle_all(self, settled: Iterable[Settled]) -> None:
+        """Answer for sends, each once: one lock and one look at the clock for all of them."""
+        fresh = self._outbox.answered(settled)
+        now = self._clock()
+        seconds = defaultdict[str, list[float]](list)
+        for send, outcome in fresh:
+            if isinstance(outcome, PublishError):
+                self._note_failure(outcome)
+            else:
+                seconds[send.record.topic].append(now - send.handed_over_at)
+                self._problem = None
+        for topic, values in seconds.items():
+            observe_all(_seconds(topic), values)
+        for send, outcome in fresh:
+            send.resolve(outcome)
+
+    def _note_failure(self, error: PublishError) -> None:
+        PUBLISH_ERRORS.labels(_word(error)).inc()
+        if not isinstance(error, RecordRefusedError):
+            self._problem = str(error)
 
     def _settle_the_rest(self) -> None:
         """Answer for what has no outcome at the end."""

@@ -1,13 +1,14 @@
 """Records handed over and not yet answered for: bounded, and each answered exactly once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bus.errors import BusClosedError, PublishError, QueueFullError
 from bus.records import Position, Record
 
 Outcome = Position | PublishError
+Settled = tuple["Send", Outcome]
 
 
 @dataclass(slots=True, eq=False)
@@ -89,17 +90,17 @@ class Outbox:
             taken, self._waiting = self._waiting, []
             return taken
 
-    def answered(self, send: Send) -> bool:
-        """Make its room free; return False where it had been answered before."""
+    def answered(self, settled: Iterable[Settled]) -> list[Settled]:
+        """Make their room free; return those that had not been answered before."""
         with self._lock:
-            if send not in self._unanswered:
-                return False
-            send.is_answered = True
-            del self._unanswered[send]
-            self._bytes -= send.size
+            fresh = [each for each in settled if not each[0].is_answered]
+            for send, _ in fresh:
+                send.is_answered = True
+                del self._unanswered[send]
+                self._bytes -= send.size
             if not self._unanswered:
                 self._empty.notify_all()
-            return True
+            return fresh
 
     def is_answered(self, send: Send) -> bool:
         """Tell whether its outcome is known."""

@@ -18,7 +18,7 @@ from bus.kafka.direct.requests import Answer, Said
 from bus.kafka.direct.topicless import Topicless
 from bus.kafka.direct.verdicts import Verdict, failure, name_of, verdict_of
 from bus.kafka.direct.wire import Wire
-from bus.kafka.outbox import Outcome, Send
+from bus.kafka.outbox import Outcome, Send, Settled
 from bus.kafka.preflight.access import right_missing
 from bus.kafka.preflight.rights import Right
 from bus.partitioner import Partitioner
@@ -49,9 +49,12 @@ class Dispatcher:
     """
 
     def __init__(
-        self, settle: Callable[[Send, Outcome], None], patience: Patience, batch_bytes: int
+        self,
+        settle_all: Callable[[Iterable[Settled]], None],
+        patience: Patience,
+        batch_bytes: int,
     ) -> None:
-        self._settle = settle
+        self._settle_all = settle_all
         self._patience = patience
         self._batch_bytes = batch_bytes
         self._partitioner = Partitioner()
@@ -265,8 +268,8 @@ class Dispatcher:
     def _written(self, batch: Batch, base_offset: int) -> None:
         at = batch.lane.at
         self.oldest_at = None  # no silence any more; the next look may find another one
-        for offset, send in enumerate(batch.sends, base_offset):
-            self._settle(send, Position(at.topic, at.partition, offset))
+        offsets = enumerate(batch.sends, base_offset)
+        self._settle_all([(s, Position(at.topic, at.partition, offset)) for offset, s in offsets])
         batch.lane.succeeded()
 
     def _again(self, batch: Batch, now: float, reason: str, *, is_unsure: bool) -> None:
@@ -285,8 +288,10 @@ class Dispatcher:
             batch.lane.batches_too_large(len(batch.data))
 
     def _fail(self, sends: Iterable[Send], error: PublishError) -> None:
-        for send in sends:
-            self._settle(send, error)
+        self._settle_all([(send, error) for send in sends])
+
+    def _settle(self, send: Send, outcome: Outcome) -> None:
+        self._settle_all(((send, outcome),))
 
     def _note(self, lane: Lane) -> None:
         """Remember whether the lane has something to send."""

@@ -43,7 +43,7 @@ class DirectPublisher(Handover):
         super().__init__(limits, clock)
         self._connect = connect
         self._diagnose = diagnose
-        self._dispatcher = Dispatcher(self._settle, Patience(delivery_timeout_s), batch_bytes)
+        self._dispatcher = Dispatcher(self._settle_all, Patience(delivery_timeout_s), batch_bytes)
         self._wire: Wire | None = None
         self._is_connected = False
         self._listens = False

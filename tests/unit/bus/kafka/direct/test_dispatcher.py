@@ -1,5 +1,7 @@
 """Every record is settled once and in order, whatever the brokers say."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from bus.errors import (
 )
 from bus.kafka.direct.dispatcher import Dispatcher, Patience
 from bus.kafka.direct.requests import Answer
-from bus.kafka.outbox import Outcome, Send
+from bus.kafka.outbox import Outcome, Send, Settled
 from bus.records import Position, Record
 from tests.unit.bus.kafka.direct.fakes import OK, FakeWire, Place
 
@@ -30,8 +32,12 @@ class Desk:
         self.wire = wire
         self.now = 1000.0
         self.outcomes: dict[bytes, Outcome] = {}
-        self.dispatcher = Dispatcher(self._settle, Patience(DELIVERY_S), batch_bytes)
+        self.dispatcher = Dispatcher(self._settle_all, Patience(DELIVERY_S), batch_bytes)
         self.dispatcher.begin_anew(wire, self.now)
+
+    def _settle_all(self, settled: Iterable[Settled]) -> None:
+        for send, outcome in settled:
+            self._settle(send, outcome)
 
     def _settle(self, send: Send, outcome: Outcome) -> None:
         if send.is_answered:  # as the outbox does: an answer that comes too late goes nowhere

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,11 +16,13 @@ from bus.offsets import OffsetTracker, partitions_of
 from bus.parking import Parking
 from bus.protocols import Bus, Subscription
 from bus.runtime.health import Check
-from bus.runtime.metrics import CONSUMER_LAG, RECORDS, SETTLE_SECONDS
+from bus.runtime.metrics import RECORDS, SETTLE_SECONDS
+from bus.worker.aside import Aside
 from bus.worker.gate import Gate
 from bus.worker.handler import Batch, Handler
 from bus.worker.losses import Losses
-from bus.worker.verdicts import Verdicts
+from bus.worker.reading import BatchReader
+from bus.worker.verdicts import Step, Verdicts
 
 log = structlog.get_logger()
 
@@ -42,7 +44,8 @@ class Worker:
     Reads topics in a group and gives each batch to a handler until it is settled.
 
     Offsets are committed only after the handler returned or the record was parked, and never
-    past a record for which neither is so. `run` blocks; `stop` and `state` are for other
+    past a record for which neither is so. The handler works in a thread beside the one that
+    reads: while it does, the next batch is read. `run` blocks; `stop` and `state` are for other
     threads.
     """
 
@@ -73,8 +76,10 @@ class Worker:
             Backoff(self._options.retry),
             clock,
         )
+        self._hand: Aside[Batch, Step] = Aside(f"{consumer}-handling", self._verdicts.handle)
         self._reconnect = Backoff(self._options.reconnect)
         self._offsets = OffsetTracker()
+        self._owes_commit = False
         self._losses = Losses(consumer)
         self._stop = threading.Event()
         self._gate = Gate()
@@ -96,6 +101,7 @@ class Worker:
             self._check = Check(f"stopped: {error}")
             raise
         finally:
+            self._hand.close()
             self._parking.close()
 
     def stop(self) -> None:
@@ -137,42 +143,62 @@ class Worker:
 
     def _consume(self, subscription: Subscription) -> None:
         self._offsets = OffsetTracker()
+        reader = BatchReader(
+            self.consumer, subscription, self._offsets, self._losses, self._options.poll_s
+        )
         while not self._is_leaving():
-            batch = subscription.poll(self._options.poll_s)
-            self._losses.note(subscription.lost())
+            batch = reader.next()
             self._reconnect.succeeded()
             if batch:
                 reach("after-poll")
-                self._settle(subscription, batch)
+                self._settle(subscription, reader, batch)
             else:
                 self._check = Check()
-            self._commit(subscription)
-            self._report_lag(subscription)
+            # What was read ahead must not wait for an answer of the broker.
+            self._owes_commit = reader.has_ahead
+            if not self._owes_commit:
+                self._commit(subscription)
+            reader.report_lag()
+        self._commit(subscription)
 
-    def _settle(self, subscription: Subscription, batch: Batch) -> None:
+    def _settle(self, subscription: Subscription, reader: BatchReader, batch: Batch) -> None:
         arrived_at = self._clock()
-        self._offsets.received(record.position for record in batch)
         left = deque([batch])
         while left and not self._is_leaving():
             if chunk := self._still_ours(subscription, left.popleft()):
-                left.extendleft(reversed(self._handle(subscription, chunk)))
-        self._commit(subscription)
+                left.extendleft(reversed(self._handle(subscription, reader, chunk)))
         SETTLE_SECONDS.labels(self.consumer).observe(self._clock() - arrived_at)
 
-    def _handle(self, subscription: Subscription, chunk: Batch) -> tuple[Batch, ...]:
+    def _handle(
+        self, subscription: Subscription, reader: BatchReader, chunk: Batch
+    ) -> tuple[Batch, ...]:
         """Return what is still to be handled, in order, once it may be."""
-        step = self._verdicts.handle(chunk)
-        if step.settled is not None:
-            self._offsets.settled(record.position for record in chunk)
-            RECORDS.labels(self.consumer, step.settled).inc(len(chunk))
-            self._check = Check()
+        step = self._handle_and_read_ahead(subscription, reader, chunk)
         if step.check is not None:
             self._say("batch_kept", step.check)
             self._commit(subscription)
-            self._wait(subscription, step.wait_s)
+            self._wait(subscription, reader, step.wait_s)
         return step.left
 
-    def _wait(self, subscription: Subscription, seconds: float) -> None:
+    def _handle_and_read_ahead(
+        self, subscription: Subscription, reader: BatchReader, chunk: Batch
+    ) -> Step:
+        """Have the chunk handled; meanwhile commit what came before it, and read what comes."""
+        handling = self._hand.begin(chunk)
+        try:
+            if self._owes_commit:
+                self._commit(subscription)
+            if reader.may_read_ahead(chunk):
+                reader.read_ahead()
+        finally:  # whatever became of it: the chunk is in the handler's hands
+            step = handling.result()
+            if step.settled is not None:
+                self._offsets.settled(record.position for record in chunk)
+                RECORDS.labels(self.consumer, step.settled).inc(len(chunk))
+                self._check = Check()
+        return step
+
+    def _wait(self, subscription: Subscription, reader: BatchReader, seconds: float) -> None:
         """Wait while paused but polling, so that the group keeps us as a member."""
         ends_at = self._clock() + seconds
         subscription.pause()
@@ -182,7 +208,7 @@ class Worker:
                     self._stop.wait(left_s)
                 else:
                     subscription.poll(self._options.poll_s)
-                    self._report_lag(subscription)
+                    reader.report_lag()
         finally:
             subscription.resume()
 
@@ -196,6 +222,7 @@ class Worker:
 
     def _commit(self, subscription: Subscription) -> None:
         """Commit what is settled; where the broker does not answer, the next commit holds it."""
+        self._owes_commit = False
         next_offsets = self._offsets.committable()
         if not next_offsets or self._gate.is_shut:  # the next broker has other offsets
             return
@@ -206,13 +233,6 @@ class Worker:
         else:
             reach("after-commit")
             self._offsets.committed()
-
-    def _report_lag(self, subscription: Subscription) -> None:
-        by_topic: Counter[str] = Counter()
-        for partition, lag in subscription.lag().items():
-            by_topic[partition.topic] += lag
-        for topic, lag in by_topic.items():
-            CONSUMER_LAG.labels(self.consumer, topic).set(lag)
 
     def _say(self, event: str, check: Check) -> None:
         # Said once, not at every try.

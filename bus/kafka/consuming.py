@@ -72,6 +72,18 @@ def received_records(
     return list(chain.from_iterable(polled.values()))
 
 
+def known_position(consumer: Any, partition: ClientPartition) -> int | None:
+    """
+    Return where the client reads on, None while it does not know that yet.
+
+    Its public `position` checks every partition's position anew at each call: asked of 45
+    partitions without records, once a batch, it took a fifth of all CPU.
+    """
+    state = consumer._subscription.assignment.get(partition)  # noqa: SLF001 - see above
+    position = None if state is None else state.position
+    return None if position is None else int(position.offset)
+
+
 def ours(partitions: Iterable[ClientPartition]) -> frozenset[TopicPartition]:
     """Return the client's partitions as ours."""
     return frozenset(TopicPartition(at.topic, at.partition) for at in partitions)

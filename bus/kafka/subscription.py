@@ -16,6 +16,7 @@ from bus.errors import BusClosedError
 from bus.kafka.consuming import (
     close_consumer,
     connect_consumer,
+    known_position,
     ours,
     received_records,
     theirs,
@@ -196,6 +197,9 @@ class KafkaSubscription:
     def _position(self, partition: ClientPartition) -> int:
         if partition in self._next:
             return self._next[partition]
+        known = known_position(self._consumer, partition)
+        if known is not None:
+            return known
         try:
             return int(self._consumer.position(partition, timeout_ms=_COMMIT_TIMEOUT_MS) or 0)
         except KafkaError as error:

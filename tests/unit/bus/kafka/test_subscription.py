@@ -40,6 +40,8 @@ class FakeConsumer:
         self.timeouts_ms: list[float] = []
         self.state = MemberState.STABLE
         self.error: BaseException | None = None
+        self.positions_asked: list[ClientPartition] = []
+        self._subscription = SimpleNamespace(assignment={})
 
     def subscribe(self, topics: Sequence[str]) -> None:
         self.calls.append("subscribe")
@@ -98,7 +100,12 @@ class FakeConsumer:
         return None
 
     def position(self, partition: ClientPartition, timeout_ms: float) -> int:
+        self.positions_asked.append(partition)
         return 0
+
+    def reads_on_at(self, partition: ClientPartition, offset: int) -> None:
+        known = SimpleNamespace(position=SimpleNamespace(offset=offset))
+        self._subscription.assignment[partition] = known
 
     def group_metadata(self) -> SimpleNamespace:
         return SimpleNamespace(state=self.state)
@@ -281,6 +288,20 @@ def test_a_pause_is_no_stall(
 
     assert consumers[0].calls == ["subscribe"]
     assert subscription.lag() == {TopicPartition("t", 0): 100}
+
+
+def test_a_position_that_the_client_knows_is_not_asked_for(
+    subscription: KafkaSubscription, consumers: list[FakeConsumer]
+) -> None:
+    """Asking is dear, and done for every partition after every batch."""
+    consumers[0].ends = {A: 100}
+    assert subscription.lag() == {TopicPartition("t", 0): 100}
+    assert consumers[0].positions_asked == [A]
+
+    consumers[0].reads_on_at(A, 40)
+
+    assert subscription.lag() == {TopicPartition("t", 0): 60}
+    assert consumers[0].positions_asked == [A]
 
 
 def test_a_broker_that_does_not_answer_is_told(

@@ -128,6 +128,19 @@ def test_one_event_twice_in_a_batch_is_stored_once(sink: Sink, engine: Engine) -
     assert [row["received_at"] for row in rows(engine, EVENTS)] == [NOON]
 
 
+@pytest.mark.parametrize("size", [1, 3, 256, 683])
+def test_a_batch_of_any_size_is_stored_whole(sink: Sink, engine: Engine, size: int) -> None:
+    """Beside what is there already, each row with what is its own."""
+    events = [an_event(f"R{n:03}", body=b'{"n": %d}' % n) for n in range(size)]
+    sink.write(batch_of(events[::5]))
+
+    written = sink.write(batch_of(events[::-1]))
+
+    assert len(written.events) == size - len(events[::5])
+    stored = {row["event_id"]: row["body"] for row in rows(engine, EVENTS)}
+    assert stored == {event.id: event.body for event in events}
+
+
 def test_other_content_is_a_conflict_and_the_first_one_wins(sink: Sink, engine: Engine) -> None:
     """It is kept with its bytes and its position, and counted once."""
     sink.write(batch_of([an_event(body=b'{"a":1}')]))

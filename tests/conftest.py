@@ -1,4 +1,4 @@
-"""Buses and databases for every test; the header says which Kafka and which PostgreSQL."""
+"""Buses and databases for every test; the summary says which Kafka and which PostgreSQL."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ from bus.kafka import EMBEDDED, KafkaBus, KafkaTuning
 from bus.memory import MemoryBus
 from bus.runtime.settings_sections import KafkaSettings
 from tests.support import postgres
+from tests.support.preparing import wait_prepared, why_not
 from tests.support.servers import (
     KAFKA_ENVIRONMENT,
     Choice,
@@ -24,6 +25,8 @@ from tests.support.servers import (
 
 # Other programs share the machine: how long one example takes says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `make test` gives each property 50 examples, a file that is run by itself 100.
+settings.register_profile("short", settings.get_profile("shared"), max_examples=50)
 settings.load_profile("shared")
 
 _KAFKA = pytest.StashKey[Choice[str]]()
@@ -39,17 +42,46 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Choose the servers, once for the whole run."""
-    config.stash[_KAFKA] = kafka_choice(config.getoption("--bootstrap-servers"))
-    config.stash[_POSTGRES] = postgres_choice()
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Begin once what it needs is prepared, before its timeout runs."""
+    wait_prepared(item.nodeid)
+    return (yield)
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say which servers the tests run against, and why not the ones before."""
-    kafka = config.stash[_KAFKA].line("the embedded broker for what it can do, the rest is skipped")
-    postgresql = config.stash[_POSTGRES].line("none, tests on it are skipped")
-    return [f"kafka: {kafka}", f"postgresql: {postgresql}"]
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine cannot run, and say why."""
+    for mark in item.iter_markers("needs"):
+        missing = why_not(mark.args[0])
+        if missing is not None:
+            pytest.skip(missing)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say which servers tests ran against, and why not the ones before."""
+    if getattr(config.option, "collectonly", False):
+        return
+    wait_prepared("")
+    kafka = _kafka(config).line("the embedded broker for what it can do, the rest is skipped")
+    postgresql = _postgres(config).line("none, tests on it are skipped")
+    terminalreporter.write_line(f"kafka: {kafka}")
+    terminalreporter.write_line(f"postgresql: {postgresql}")
+
+
+def _kafka(config: pytest.Config) -> Choice[str]:
+    """Return the choice, made once for the whole run."""
+    if _KAFKA not in config.stash:
+        config.stash[_KAFKA] = kafka_choice(config.getoption("--bootstrap-servers"))
+    return config.stash[_KAFKA]
+
+
+def _postgres(config: pytest.Config) -> Choice[URL]:
+    if _POSTGRES not in config.stash:
+        config.stash[_POSTGRES] = postgres_choice()
+    return config.stash[_POSTGRES]
 
 
 @pytest.fixture
@@ -88,7 +120,7 @@ def real_kafka(request: pytest.FixtureRequest) -> Iterator[str]:
 
     Tests that break or secure brokers start a `KafkaCluster` of their own.
     """
-    chosen = request.config.stash[_KAFKA]
+    chosen = _kafka(request.config)
     if chosen.source is None:
         pytest.skip(f"no Kafka: {chosen.line('none')}")
     with chosen.source.start() as servers:
@@ -120,7 +152,7 @@ def direct_kafka_bus(real_kafka: str) -> KafkaBus:
 @pytest.fixture
 def any_bus(request: pytest.FixtureRequest) -> KafkaBus:
     """A bus on the real Kafka where there is one, else on the embedded broker."""
-    has_kafka = request.config.stash[_KAFKA].source is not None
+    has_kafka = _kafka(request.config).source is not None
     bus: KafkaBus = request.getfixturevalue("kafka_bus" if has_kafka else "embedded_bus")
     return bus
 
@@ -128,7 +160,7 @@ def any_bus(request: pytest.FixtureRequest) -> KafkaBus:
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest) -> Iterator[URL]:
     """A PostgreSQL server, one for the whole run: named, a container, Debian's."""
-    chosen = request.config.stash[_POSTGRES]
+    chosen = _postgres(request.config)
     if chosen.source is None:
         pytest.skip(f"no PostgreSQL: {chosen.line('none')}")
     with chosen.source.start() as url:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,19 @@ def _on_small_disks(factory: pytest.TempPathFactory, servers: str) -> Iterator[S
             own={"ingest": disk},
         )
         yield undo.enter_context(running_system(folder, servers, plan))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the rows to the process that prints, where tests run in others."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["rows"] = REPORT.rows
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the rows of a process that has run some."""
+    REPORT.rows += getattr(node, "workeroutput", {}).get("rows", [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,12 +14,12 @@ from tests.faults.stored import read_stored
 from tests.faults.system import Plan, System, running_system
 from tests.support.kafka import KafkaCluster, why_no_small_disk
 from tests.support.kafka import disk as small
-from tests.support.postgres import PostgresServer, database, why_no_binaries
+from tests.support.postgres import PostgresServer, database
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
-@pytest.mark.skipif(why_no_binaries() is not None, reason=str(why_no_binaries()))
+@pytest.mark.needs("postgres")
 def test_f23_postgresql_dies_and_comes_back(one_node: KafkaCluster, tmp_path: Path) -> None:
     """Killed, restarted, away: the batch that was under way is redone, none is parked."""
     with PostgresServer() as server, database(server.url) as url:

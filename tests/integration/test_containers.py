@@ -23,13 +23,12 @@ from tests.support.containers import (
     kafka_container,
     postgres_container,
 )
-from tests.support.engine import KAFKA, POSTGRES, why_no_image
+from tests.support.engine import KAFKA
 from tests.support.storage import an_event, batch_of
 
-_MISSING = why_no_image(KAFKA) or why_no_image(POSTGRES)
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.skipif(_MISSING is not None, reason=f"containers: {_MISSING}"),
+    pytest.mark.needs("containers"),
 ]
 RECORDS = 100
 

@@ -18,12 +18,11 @@ from bus.kafka import KafkaBus, KafkaTuning
 from bus.protocols import Publisher, TopicConfig
 from bus.records import Position, Record
 from bus.runtime.settings_sections import KafkaSettings
-from tests.support.kafka import ClusterOptions, KafkaCluster, why_unavailable
+from tests.support.kafka import ClusterOptions, KafkaCluster
 
-_UNAVAILABLE = why_unavailable()
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.skipif(_UNAVAILABLE is not None, reason=str(_UNAVAILABLE)),
+    pytest.mark.needs("brokers"),
 ]
 
 PARTITIONS = 6

@@ -40,7 +40,6 @@ from tests.support.kafka import (
     KafkaCluster,
     Listener,
     unsigned_token,
-    why_unavailable,
 )
 from tests.support.loopback import (
     full_listener,
@@ -52,10 +51,9 @@ from tests.support.loopback import (
     speak_smtp,
 )
 
-_UNAVAILABLE = why_unavailable()
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.skipif(_UNAVAILABLE is not None, reason=str(_UNAVAILABLE)),
+    pytest.mark.needs("brokers"),
 ]
 
 

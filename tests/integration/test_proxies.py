@@ -14,7 +14,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from schemas.callback import mint, parse_keys
 from tests.support.endpoint import BODY, KEYS, Endpoint
-from tests.support.proxies import Proxy, proxy, why_missing
+from tests.support.proxies import Proxy, proxy
 
 TOKEN = "a-static-token-of-the-path"
 BEHIND = {
@@ -22,10 +22,7 @@ BEHIND = {
     "tokens": f"a:{TOKEN}",
     "trusted_proxies": "127.0.0.1",
 }
-NAMES = [
-    pytest.param(name, marks=pytest.mark.skipif(bool(why), reason=str(why)))
-    for name, why in ((name, why_missing(name)) for name in ("nginx", "caddy"))
-]
+NAMES = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("nginx", "caddy")]
 
 
 @dataclass

@@ -22,15 +22,13 @@ from tests.support.kafka import (
     Login,
     Mechanism,
     unsigned_token,
-    why_unavailable,
 )
 from tests.support.kafka.ports import ReservedPorts
 
-_UNAVAILABLE = why_unavailable()
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(_UNAVAILABLE is not None, reason=str(_UNAVAILABLE)),
+    pytest.mark.needs("brokers"),
 ]
 PATIENCE_S = 60.0
 KAFKA = "INFERBUS_KAFKA__"

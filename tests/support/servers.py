@@ -2,7 +2,7 @@
 Which Kafka and which PostgreSQL a test run takes, and why not the one before.
 
 The order is the same for both: one that is named; a container, where an engine runs; programs
-of this machine. The pytest header says the choice in one line each.
+of this machine. A line each before the summary says the choice.
 """
 
 import os

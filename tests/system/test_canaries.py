@@ -25,15 +25,14 @@ from tests.faults.receiver import receiving
 from tests.faults.system import Plan, System, running_system
 from tests.support import postgres
 from tests.support.canaries import Canaries, failed, quoting, signed_headers
-from tests.support.kafka import KafkaCluster, Listener, Login, Mechanism, why_unavailable
+from tests.support.kafka import KafkaCluster, Listener, Login, Mechanism
 from tests.support.kafka.options import ClusterOptions
 from tests.support.kafka.waiting import wait_until
 
-_MISSING = why_unavailable()
 pytestmark = [
     pytest.mark.system,
     pytest.mark.kafka,
-    pytest.mark.skipif(_MISSING is not None, reason=str(_MISSING)),
+    pytest.mark.needs("brokers"),
     pytest.mark.timeout(600),
 ]
 

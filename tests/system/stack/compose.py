@@ -24,6 +24,13 @@ _PORTS = (
     *("PROMETHEUS_PORT", "ALERTMANAGER_PORT"),
 )
 
+# Two processes may bring a stack up at the same time.
+_PORTS_OF_THIS_PROCESS = (
+    range(15_000, 23_000)
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0"
+    else range(23_000, 32_000)
+)
+
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
     """
@@ -39,7 +46,7 @@ def free_ports(names: Sequence[str]) -> dict[str, int]:
 def _hold_port(held: contextlib.ExitStack) -> int:
     while True:
         with contextlib.suppress(OSError):
-            port = random.randrange(15_000, 32_000)  # noqa: S311 - no secret
+            port = random.choice(_PORTS_OF_THIS_PROCESS)  # noqa: S311 - no secret
             held.enter_context(socket.create_server(("127.0.0.1", port)))
             return port
 

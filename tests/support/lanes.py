@@ -1,0 +1,53 @@
+"""
+Pytest plugin: the suite in two processes, side by side.
+
+Each takes the next piece of work when it has done one: a file, in its order, or what shares
+clusters and containers and would be slow to start twice. The fault rows come first, for they
+take longest; beside them run the unit tests, while servers are prepared.
+"""
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_EVERYTHING = "tests/system/stack/test_everything.py"
+_PIECES = {"tests/faults/": "faults", _EVERYTHING: _EVERYTHING, "tests/system/stack/": "stack"}
+# The two stacks are apart, so that hardly ever both run: the machine is small.
+_ORDER = (
+    "tests/faults/",
+    *("tests/unit/", "tests/test_"),
+    "tests/contract/",
+    _EVERYTHING,
+    "tests/system/test_",
+    "tests/system/stack/",
+    "tests/integration/",
+)
+
+
+class Lanes(LoadScopeScheduling):
+    """Hands out pieces of work in the order in which tests were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return piece(nodeid)
+
+
+def piece(nodeid: str) -> str:
+    """Return the name of the piece that a test belongs to."""
+    shared = (name for begin, name in _PIECES.items() if nodeid.startswith(begin))
+    return next(shared, nodeid.partition("::")[0])
+
+
+def rank(nodeid: str) -> int:
+    """Return where a test stands in the order of the work."""
+    return next((n for n, begin in enumerate(_ORDER) if nodeid.startswith(begin)), len(_ORDER))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the pieces of work in their order."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Lanes:
+    """Use these lanes instead of a distribution of xdist's own."""
+    config.option.loadscopereorder = False
+    return Lanes(config, log)

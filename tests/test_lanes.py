@@ -1,0 +1,42 @@
+"""How `make test` shares the tests between its two processes."""
+
+import random
+
+from tests.support.lanes import piece, rank
+
+STACK = "tests/system/stack"
+TESTS = [
+    "tests/faults/test_brokers.py::test_f5_whole_cluster_down",
+    "tests/unit/ingest/test_body.py::test_one",
+    "tests/test_docs.py::test_one",
+    "tests/contract/test_bus.py::test_one",
+    f"{STACK}/test_everything.py::test_books_balance",
+    "tests/system/test_up.py::test_it_says_where_everything_is",
+    f"{STACK}/test_restarts.py::test_kafka_may_be_away",
+    "tests/integration/test_workers.py::test_one[2-a::b]",
+]
+
+
+def test_the_longest_comes_first_and_then_what_needs_no_server() -> None:
+    """Nothing long must be left for the end; unit tests run while servers are prepared."""
+    shuffled = random.Random(1).sample(TESTS, len(TESTS))  # noqa: S311 - no secret
+
+    assert sorted(shuffled, key=rank) == TESTS
+
+
+def test_no_two_fault_rows_run_at_once() -> None:
+    """Each measures a system on a machine that it must not share with another outage."""
+    assert piece("tests/faults/test_brokers.py::a") == piece("tests/faults/test_up_kill.py::b")
+
+
+def test_what_shares_a_stack_stays_together() -> None:
+    """Each of the two stacks is brought up once."""
+    plain = {piece(f"{STACK}/test_{name}.py::a") for name in ("image", "pipeline", "restarts")}
+
+    assert len(plain | {piece(f"{STACK}/test_everything.py::a")}) == 2
+
+
+def test_no_file_is_split() -> None:
+    """The fixtures of a module are made once."""
+    assert piece(TESTS[-1]) == piece("tests/integration/test_workers.py::test_two")
+    assert piece(TESTS[-1]) != piece("tests/integration/test_security.py::test_two")

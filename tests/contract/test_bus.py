@@ -32,7 +32,9 @@ ON_ALL = [
 MAKES_NO_TOPICS = [ON_ALL[0], *ON_ALL[3:]]
 # On the embedded broker a member that joins while others rebalance may be turned away for
 # as long as it tries (UNKNOWN_MEMBER_ID, its own findings): one consumer a group is safe.
-SHARES_GROUPS = MAKES_NO_TOPICS
+SHARES_GROUPS = [ON_ALL[0], ON_ALL[4]]
+# A subscription is the same whichever publisher the bus has: once on each broker.
+SUBSCRIBES = [ON_ALL[0], ON_ALL[2], ON_ALL[4]]
 
 
 @pytest.fixture(params=ON_ALL)
@@ -244,6 +246,7 @@ def test_close_delivers_what_was_handed_over(bus: Bus, topic: str) -> None:
     assert publisher.healthy() is not None
 
 
+@pytest.mark.parametrize("bus", SUBSCRIBES, indirect=True)
 def test_a_group_resumes_where_it_committed(bus: Bus, topic: str, publisher: Publisher) -> None:
     """What was committed is not handed over again, what came later is."""
     put(publisher, *numbered(topic, 10))
@@ -257,6 +260,7 @@ def test_a_group_resumes_where_it_committed(bus: Bus, topic: str, publisher: Pub
     second.close()
 
 
+@pytest.mark.parametrize("bus", SUBSCRIBES, indirect=True)
 def test_what_was_not_committed_comes_again(bus: Bus, topic: str, publisher: Publisher) -> None:
     """A consumer that dies between poll and commit loses nothing."""
     put(publisher, *numbered(topic, 10))
@@ -270,6 +274,7 @@ def test_what_was_not_committed_comes_again(bus: Bus, topic: str, publisher: Pub
     second.close()
 
 
+@pytest.mark.parametrize("bus", SUBSCRIBES, indirect=True)
 def test_the_committed_offsets_can_be_read(bus: Bus, topic: str, publisher: Publisher) -> None:
     """By group, as next offsets, only for partitions that have one."""
     (position,) = put(publisher, Record(topic, b"k", b"v"))
@@ -283,6 +288,7 @@ def test_the_committed_offsets_can_be_read(bus: Bus, topic: str, publisher: Publ
     admin.close()
 
 
+@pytest.mark.parametrize("bus", SUBSCRIBES, indirect=True)
 def test_groups_read_apart(bus: Bus, topic: str, publisher: Publisher) -> None:
     """Each group gets every record."""
     put(publisher, *numbered(topic, 5))
@@ -293,6 +299,7 @@ def test_groups_read_apart(bus: Bus, topic: str, publisher: Publisher) -> None:
         subscription.close()
 
 
+@pytest.mark.parametrize("bus", SUBSCRIBES, indirect=True)
 def test_a_pause_hands_over_nothing(bus: Bus, topic: str, publisher: Publisher) -> None:
     """Paused polls are empty and lose nothing; the lag shows what waits."""
     put(publisher, *numbered(topic, 2))
@@ -310,6 +317,7 @@ def test_a_pause_hands_over_nothing(bus: Bus, topic: str, publisher: Publisher) 
     subscription.close()
 
 
+@pytest.mark.parametrize("bus", SUBSCRIBES, indirect=True)
 def test_lag_is_what_was_not_handed_over(bus: Bus, topic: str, publisher: Publisher) -> None:
     """None once all was handed over, for each assigned partition."""
     put(publisher, *numbered(topic, 5))

@@ -89,7 +89,7 @@ def row(
                     if run.fault_ended_at is None:
                         run.fault_is_over()
                     system.ensure_running()
-                    time.sleep(scaled(1.5, 3.0) if after_s is None else after_s)
+                    time.sleep(scaled(1.0, 3.0) if after_s is None else after_s)
                 judgement = _judged(run, drain_s)
         except BaseException as error:
             REPORT.add(row=name, what=what, verdict=f"FAILS: {str(error).splitlines()[0]}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import MemberToRemove
 
 from consumers.database import upgrade
 from tests.faults.draining import Ask, Lag, spool_empty
@@ -194,6 +195,16 @@ class System:
             service.start()
         for service in self.services.values():
             service.wait_ready(120.0)
+
+    def expel_members(self) -> None:
+        """Let the groups forget members that have died, which a session's timeout does else."""
+        admin = KafkaAdminClient(bootstrap_servers=self.servers.split(","))
+        try:
+            for group, described in admin.describe_groups(self.groups).items():
+                members = [MemberToRemove(each["member_id"]) for each in described["members"]]
+                admin.remove_group_members(group, members)
+        finally:
+            admin.close()
 
     def new_records(self) -> list[Published]:
         """Return every record on the system's topics that no earlier call has returned."""

@@ -1,6 +1,6 @@
 """What is sent is the fault: the same again, other content, foreign records, wrong clocks."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -11,12 +11,13 @@ from tests.faults.load import Sender
 from tests.faults.pills import PILLS, publish_pills
 from tests.faults.report import FULL, REPORT, scaled
 from tests.faults.rows import row
+from tests.faults.services import Service
 from tests.faults.system import System
 from tests.support.kafka import KafkaCluster
+from tests.support.preparing import FAKETIME
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(900)]
 
-_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 _CLOCKS = ("-1d", "+1d", "-1h", "+1h") if FULL else ("+1d",)
 
 
@@ -49,23 +50,29 @@ def test_f26_poison_pills(one_node: KafkaCluster, pair: System) -> None:
     assert len(parked) == len(set(parked)) >= 2 * (len(PILLS) - 1)
 
 
-@pytest.mark.skipif(not _FAKETIME.exists(), reason="no libfaketime")
+@pytest.mark.needs("faketime")
 @pytest.mark.parametrize("shift", _CLOCKS)
 def test_f27_clocks_apart(one_node: KafkaCluster, pair: System, shift: str) -> None:
     """One ingest and one storage live a day away: nothing is told apart by its time."""
-    fake = {"LD_PRELOAD": str(_FAKETIME), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    fake = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     what = f"one ingest and one storage {shift}"
+    shifted = [pair[name] for name in ("ingest-2", "storage-2")]
     with row("F27", what, pair, Sender(rate=60), is_told=False) as run:
-        for name in ("ingest-2", "storage-2"):
-            pair[name].stop()
-            pair[name].start(**fake)
-        for name in ("ingest-2", "storage-2"):
-            pair[name].wait_ready()
+        _restart(shifted, **fake)
+        for service in shifted:
+            service.wait_ready()
         run.go_on(scaled(2, 6))
         run.fault_is_over()
-        for name in ("ingest-2", "storage-2"):
-            pair[name].stop()
-            pair[name].start()
+        _restart(shifted)
+
+
+def _restart(services: Sequence[Service], **settings: str) -> None:
+    """Stop them in order, all at once, and start them with these settings."""
+    for service in services:
+        service.terminate()
+    for service in services:
+        assert service.wait_ended() == 0
+        service.start(**settings)
 
 
 def _dead_letters(system: System) -> list[tuple[str, str]]:

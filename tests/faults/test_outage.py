@@ -13,7 +13,7 @@ from tests.support.kafka import KafkaCluster
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(600)]
 
-SECONDS = int(scaled(6, 60))
+SECONDS = int(scaled(4, 60))
 RATE = 20
 
 

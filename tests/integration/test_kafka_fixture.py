@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from tests.support.kafka import (
     Mechanism,
     ensure_jars,
     why_no_small_disk,
-    why_unavailable,
 )
 from tests.support.kafka.distribution import SERVER
 from tests.support.kafka.node import Node
@@ -33,10 +32,9 @@ from tests.support.kafka.prepare import ensure_distribution
 from tests.support.kafka.template import copy_template, new_id
 from tests.support.kafka.waiting import wait_until
 
-_UNAVAILABLE = why_unavailable()
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.skipif(_UNAVAILABLE is not None, reason=str(_UNAVAILABLE)),
+    pytest.mark.needs("brokers"),
 ]
 
 SASL_WAYS = [
@@ -243,8 +241,8 @@ def test_a_full_disk_ends_the_broker() -> None:
     options = ClusterOptions(disk_mb=32, session_timeout_ms=1000)
     with KafkaCluster(options=options) as cluster:
         topic = cluster.fresh_topic()
-        cluster.fill_disk()
-        send_into_the_dark(cluster.client_settings(), topic)
+        with sends_into_the_dark(cluster.client_settings(), topic):
+            cluster.fill_disk()
         cluster.nodes[1].wait_ended(10)
         cluster.free_disk()
         cluster.restart(1)
@@ -356,14 +354,17 @@ def connects(settings: dict[str, Any]) -> bool:
     return True
 
 
-def send_into_the_dark(settings: dict[str, Any], topic: str) -> None:
-    """Send one record and do not care what becomes of it."""
+@contextmanager
+def sends_into_the_dark(settings: dict[str, Any], topic: str) -> Iterator[None]:
+    """Send one record after the with block and do not care what becomes of it."""
     from kafka import KafkaProducer
     from kafka.errors import KafkaError
 
     options = {**settings, "request_timeout_ms": 500, "delivery_timeout_ms": 1000}
+    producer = KafkaProducer(**options, enable_idempotence=False, max_block_ms=5000)
+    producer.partitions_for(topic)  # a broker without a disk answers nothing
+    yield
     with suppress(KafkaError):
-        producer = KafkaProducer(**options, enable_idempotence=False)
         try:
             producer.send(topic, bytes(100_000)).get(5)
         finally:

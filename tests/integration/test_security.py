@@ -35,14 +35,12 @@ from tests.support.kafka import (
     Login,
     Mechanism,
     unsigned_token,
-    why_unavailable,
 )
 from tests.support.schemas import ROOT
 
-_UNAVAILABLE = why_unavailable()
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.skipif(_UNAVAILABLE is not None, reason=str(_UNAVAILABLE)),
+    pytest.mark.needs("brokers"),
 ]
 
 SECRET = "hunter2"
@@ -426,11 +424,11 @@ def test_a_publisher_that_cannot_connect_says_why_at_once(
 
 WAITING = """
 import time
-from bus.kafka import KafkaBus
+from bus.kafka import KafkaBus, KafkaTuning
 from bus.runtime.logs import configure_logs
 from bus.runtime.settings import load_settings
 configure_logs("debug", "json")
-bus = KafkaBus(load_settings().kafka)
+bus = KafkaBus(load_settings().kafka, KafkaTuning(bootstrap_timeout_s=2.0))
 publisher = bus.publisher("test")
 try:
     bus.admin()

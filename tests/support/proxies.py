@@ -104,7 +104,10 @@ def _caddy(folder: Path, port: int, upstream: str) -> list[str]:
         "Caddyfile",
         {
             "{\n\tservers {": "{\n\tadmin off\n\tauto_https disable_redirects\n\tservers {",
-            "hooks.example.com {": f"https://127.0.0.1:{port} {{\n\ttls fullchain.pem privkey.pem",
+            # On loopback only: on other addresses the port may be somebody else's.
+            "hooks.example.com {": (
+                f"https://127.0.0.1:{port} {{\n\tbind 127.0.0.1\n\ttls fullchain.pem privkey.pem"
+            ),
             "127.0.0.1:8080": upstream,
             "/var/log/caddy": str(folder),
             "read_header 10s": "read_header 1s",

@@ -148,8 +148,4 @@ class KafkaCluster(Faults, Access):
         for node in self._nodes.values():
             node.thaw()  # a frozen process takes no SIGTERM
         for node in self._nodes.values():
-            # Together, several would wait long for a quorum that is ending too.
-            if len(self._nodes) > 1:
-                node.kill()
-            else:
-                node.stop()
+            node.kill()  # in order it takes a second, and what it holds goes away with it

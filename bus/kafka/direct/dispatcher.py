@@ -5,24 +5,21 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bus.errors import (
-    PublishError,
-    PublishTimeoutError,
-    RecordRefusedError,
-    TopicMissingError,
-)
+from bus.errors import PublishError, RecordRefusedError
 from bus.kafka.direct.batch import encode_batch, encode_record
+from bus.kafka.direct.judge import Judge
 from bus.kafka.direct.lane import Batch, Lane
+from bus.kafka.direct.lanes import Lanes
 from bus.kafka.direct.leaders import NOBODY, Leaders
+from bus.kafka.direct.overdue import Overdue
 from bus.kafka.direct.requests import Answer, Said
 from bus.kafka.direct.topicless import Topicless
-from bus.kafka.direct.verdicts import Verdict, failure, name_of, verdict_of
+from bus.kafka.direct.verdicts import Verdict
 from bus.kafka.direct.wire import Wire
 from bus.kafka.outbox import Outcome, Send, Settled
 from bus.kafka.preflight.access import right_missing
 from bus.kafka.preflight.rights import Right
 from bus.partitioner import Partitioner
-from bus.records import Position, TopicPartition
 
 # What one request holds, Kafka's own default; a single larger batch goes alone.
 _REQUEST_BYTES = 1_048_576
@@ -55,14 +52,13 @@ class Dispatcher:
         batch_bytes: int,
     ) -> None:
         self._settle_all = settle_all
-        self._patience = patience
-        self._batch_bytes = batch_bytes
+        self._silence_s = patience.silence_s
+        self._judge = Judge(settle_all)
+        self._overdue = Overdue(settle_all, patience.delivery_s)
         self._partitioner = Partitioner()
         self._leaders = Leaders()
         self._nodes: frozenset[int] = frozenset()
-        self._lanes: dict[tuple[str, int], Lane] = {}
-        # Lanes with something to send and nothing in flight; the longest not served first.
-        self._ready: dict[Lane, None] = {}
+        self._lanes = Lanes(batch_bytes)
         self._topicless = Topicless()
         self._flights: dict[int, list[Batch]] = {}
         self._incoming: deque[Send] = deque()
@@ -78,7 +74,7 @@ class Dispatcher:
 
     def idle_s(self) -> float:
         """Return how long nothing is to be done unless something comes."""
-        return _SOON_S if self._ready and not self.is_busy else _CHECK_S
+        return _SOON_S if self._lanes.is_any_ready and not self.is_busy else _CHECK_S
 
     def begin_anew(self, wire: Wire, now: float) -> None:
         """Go on by another wire; what was in flight on the old one may have been written."""
@@ -102,7 +98,7 @@ class Dispatcher:
             self._take_in(wire, self._incoming.popleft())
         if now >= self._next_check_at:
             self._check(wire, now)
-        if self._ready and not self.is_busy:
+        if self._lanes.is_any_ready and not self.is_busy:
             self._send(wire, now)
 
     def stuck(self, now: float) -> str | None:
@@ -113,7 +109,7 @@ class Dispatcher:
         return f"no broker has answered for {silent_s:.0f} s" if self._is_stuck(silent_s) else None
 
     def _is_stuck(self, silent_s: float) -> bool:
-        return silent_s > self._patience.silence_s
+        return silent_s > self._silence_s
 
     # What is where
 
@@ -145,14 +141,7 @@ class Dispatcher:
         if partitions is None:
             self._wait_for_topic(wire, send)
             return
-        number = self._partitioner.choose(send.record.key, partitions)
-        lane = self._lanes.get((topic, number))
-        if lane is None:
-            lane = Lane(TopicPartition(topic, number), self._batch_bytes)
-            self._lanes[topic, number] = lane
-        lane.waiting.append(send)
-        if lane.in_flight is None:
-            self._ready[lane] = None
+        self._lanes.add(send, self._partitioner.choose(send.record.key, partitions))
 
     def _wait_for_topic(self, wire: Wire, send: Send) -> None:
         topic = send.record.topic
@@ -171,10 +160,7 @@ class Dispatcher:
 
     def _displace(self, wire: Wire, lane: Lane) -> None:
         """Place a lane's sends anew: its partition is gone."""
-        sends = list(lane.waiting)
-        lane.waiting.clear()
-        del self._ready[lane]
-        if self._topicless.add_before(lane.at.topic, sends):
+        if self._topicless.add_before(lane.at.topic, self._lanes.empty(lane)):
             self._ask(wire, lane.at.topic)
 
     # What goes
@@ -182,7 +168,7 @@ class Dispatcher:
     def _send(self, wire: Wire, now: float) -> None:
         loads: dict[int, list[Batch]] = {}
         room: dict[int, int] = dict.fromkeys(self._flights, 0)
-        for lane in list(self._ready):
+        for lane in self._lanes.ready:
             node = self._node_of(wire, lane, now)
             if node is None:
                 continue
@@ -217,7 +203,7 @@ class Dispatcher:
             self._refuse_broken(batch)
             return None
         lane.in_flight = batch
-        del self._ready[lane]
+        self._lanes.note(lane)
         return batch
 
     def _refuse_broken(self, batch: Batch) -> None:
@@ -232,7 +218,7 @@ class Dispatcher:
             else:
                 sound.append(send)
         batch.lane.give_back(sound)
-        self._note(batch.lane)
+        self._lanes.note(batch.lane)
 
     # What was answered
 
@@ -245,60 +231,21 @@ class Dispatcher:
             lane.in_flight = None
             said = (answer.said or {}).get((lane.at.topic, lane.at.partition))
             if said is None:
-                self._again(batch, now, answer.reason or "no word of it", is_unsure=True)
+                self._judge.unanswered(batch, now, answer.reason or "no word of it")
                 wire.ask()
             else:
-                self._judge(wire, batch, said, now)
-            self._note(lane)
+                self._deal_with(wire, batch, said, now)
+            self._lanes.note(lane)
 
-    def _judge(self, wire: Wire, batch: Batch, said: Said, now: float) -> None:
-        verdict = verdict_of(said.code)
+    def _deal_with(self, wire: Wire, batch: Batch, said: Said, now: float) -> None:
+        verdict = self._judge.judge(batch, said, now)
         if verdict is Verdict.WRITTEN:
-            self._written(batch, said.base_offset)
-        elif verdict in (Verdict.TOO_LARGE, Verdict.AT_FAULT) and len(batch.sends) > 1:
-            self._divide(batch, is_too_large=verdict is Verdict.TOO_LARGE)
-        elif verdict in (Verdict.AGAIN, Verdict.UNSURE, Verdict.ELSEWHERE):
-            why = said.message or name_of(said.code)
-            self._again(batch, now, why, is_unsure=verdict is not Verdict.AGAIN)
-            if verdict is Verdict.ELSEWHERE:
-                wire.ask()
-        else:
-            self._fail(batch.sends, failure(said.code, said.message, batch.lane.at.topic))
-
-    def _written(self, batch: Batch, base_offset: int) -> None:
-        at = batch.lane.at
-        self.oldest_at = None  # no silence any more; the next look may find another one
-        offsets = enumerate(batch.sends, base_offset)
-        self._settle_all([(s, Position(at.topic, at.partition, offset)) for offset, s in offsets])
-        batch.lane.succeeded()
-
-    def _again(self, batch: Batch, now: float, reason: str, *, is_unsure: bool) -> None:
-        batch.lane.give_back(batch.sends)
-        batch.lane.pause(now, reason)
-        if is_unsure:
-            batch.lane.at_most(len(batch.sends))
-            for send in batch.sends:
-                send.may_be_written = True
-
-    def _divide(self, batch: Batch, *, is_too_large: bool) -> None:
-        """Find the record at fault by halves; its neighbours go through."""
-        batch.lane.give_back(batch.sends)
-        batch.lane.at_most(len(batch.sends) // 2)
-        if is_too_large:
-            batch.lane.batches_too_large(len(batch.data))
-
-    def _fail(self, sends: Iterable[Send], error: PublishError) -> None:
-        self._settle_all([(send, error) for send in sends])
+            self.oldest_at = None  # no silence any more; the next look may find another one
+        elif verdict is Verdict.ELSEWHERE:
+            wire.ask()
 
     def _settle(self, send: Send, outcome: Outcome) -> None:
         self._settle_all(((send, outcome),))
-
-    def _note(self, lane: Lane) -> None:
-        """Remember whether the lane has something to send."""
-        if lane.waiting and lane.in_flight is None:
-            self._ready[lane] = None
-        else:
-            self._ready.pop(lane, None)
 
     # What waits too long
 
@@ -306,34 +253,14 @@ class Dispatcher:
         self._next_check_at = now + _CHECK_S
         for topic in self._topicless.missing(now):
             wire.forget(topic)
-            self._miss(topic, self._topicless.pop(topic))
-        oldest = [self._check_lane(lane, now) for lane in self._lanes.values()]
-        self._expire(self._topicless.sends(), now, "its topic is not known yet")
+            self._overdue.miss(topic, self._topicless.pop(topic))
+        oldest = [self._check_lane(lane, now) for lane in self._lanes]
+        self._overdue.check(self._topicless.sends(), now, "its topic is not known yet")
         self._topicless.drop_answered()
         oldest += [send.handed_over_at for send in self._topicless.sends()]
         self.oldest_at = min((at for at in oldest if at is not None), default=None)
 
     def _check_lane(self, lane: Lane, now: float) -> float | None:
-        """Settle what is past its time; return when the oldest that is not was handed over."""
-        if not lane.waiting and lane.in_flight is None:
-            return None
-        sends = [*(lane.in_flight.sends if lane.in_flight else ()), *lane.waiting]
-        if self._expire(sends, now, lane.reason or "no answer yet"):
-            lane.waiting = type(lane.waiting)(s for s in lane.waiting if not s.is_answered)
-            self._note(lane)
-        return min((s.handed_over_at for s in sends if not s.is_answered), default=None)
-
-    def _expire(self, sends: Iterable[Send], now: float, reason: str) -> int:
-        too_old = now - self._patience.delivery_s
-        expired = [s for s in sends if s.handed_over_at <= too_old and not s.is_answered]
-        for send in expired:
-            what = f"no acknowledgement for a record on {send.record.topic}"
-            waited = f"in {self._patience.delivery_s:.0f} s"
-            self._settle(send, PublishTimeoutError(f"{what} {waited}: {reason}"))
-        return len(expired)
-
-    def _miss(self, topic: str, sends: Iterable[Send]) -> None:
-        for send in sends:
-            why = f"Kafka does not know topic {topic}: run `inferbus topics create`"
-            kind = PublishTimeoutError if send.may_be_written else TopicMissingError
-            self._settle(send, kind(why))
+        oldest_at = self._overdue.check_lane(lane, now)
+        self._lanes.note(lane)
+        return oldest_at

@@ -55,6 +55,10 @@ class Lane:
         """Put what a batch held before what waits; those answered for meanwhile are dropped."""
         self.waiting.extendleft(reversed([send for send in sends if not send.is_answered]))
 
+    def drop_answered(self) -> None:
+        """Forget those that wait and were answered for."""
+        self.waiting = deque(send for send in self.waiting if not send.is_answered)
+
     def succeeded(self) -> None:
         """Forget the failures; twice as much as the last time may go at once."""
         self._failures = 0

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+ROOMS := bus consumers inferbus ingest schemas
 BENCH_TOOLS := $(VENV)/bench-tools
 
 .DEFAULT_GOAL := help
@@ -70,8 +71,8 @@ $(VENV)/.runtime: $(BIN)/uv requirements.lock pyproject.toml
 
 # pip compiles what it installs, uv does not, and where PYTHONDONTWRITEBYTECODE is set each start
 # would compile everything anew. Not before `up`, whose first start compiles what it needs itself.
-$(VENV)/.bytecode: $(VENV)/.runtime
-	@$(BIN)/python -m compileall -q -j 0 bus consumers inferbus ingest schemas $(VENV)/lib || true
+$(VENV)/.bytecode: $(VENV)/.runtime $(shell find $(ROOMS) -name '*.py')
+	@$(BIN)/python -m compileall -q -j 0 $(ROOMS) $(VENV)/lib || true
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock

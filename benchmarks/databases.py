@@ -1,5 +1,6 @@
 """Databases with inferbus' tables, and the plainest way to write the same rows."""
 
+import os
 import resource
 import shutil
 import sqlite3
@@ -61,6 +62,8 @@ class Sqlite:
         """Return a database that holds what another one does."""
         path = self._bench.new_folder("sqlite") / "inferbus.db"
         shutil.copy(url.removeprefix("sqlite:///"), path)
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())  # or the first checkpoint would wait for the copy's pages
         return f"sqlite:///{path}"
 
     def rows(self, url: str) -> list[Row]:

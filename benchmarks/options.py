@@ -44,7 +44,7 @@ FULL = Options(
     seconds=2.0,
     rows=100_000,
     backlog=1_000_000,
-    stored=1_000_000,
+    stored=500_000,
     hour=36_000,  # ten a second
 )
 

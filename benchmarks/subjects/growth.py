@@ -12,7 +12,7 @@ from benchmarks.servers.start import bare, ingress
 from benchmarks.subjects.duel import BARE, OURS, Case, cpu, duel
 from benchmarks.subjects.subject import Subject
 
-SIZES = ("1 KB", "4 KB", "64 KB", "256 KB", "1024 KB")
+SIZES = ("1 KB", "64 KB", "256 KB", "1024 KB")
 _EMPTY = "an empty table"
 _CHUNK = 50_000
 

@@ -11,9 +11,11 @@ from benchmarks.rounds import interleaved
 from benchmarks.servers.start import bare, ingress
 from benchmarks.subjects.duel import BARE, OURS, Case, cpu, duel
 from benchmarks.subjects.subject import Subject
+from consumers.storage.tables import EVENTS
 
 SIZES = ("1 KB", "64 KB", "256 KB", "1024 KB")
 _EMPTY = "an empty table"
+_COLUMNS = [column.name for column in EVENTS.columns]
 _CHUNK = 50_000
 
 
@@ -75,8 +77,16 @@ class _Stored:
 
 
 def _renamed(row: Row, number: int) -> Row:
-    """Return the row under an id of its own; ids are spread over the index as ours are."""
-    return (f"deepinfra:R{number * 2654435761 % 2**32:010d}-{number}:succeeded", *row[1:])
+    """
+    Return the row under ids of its own, spread over the index as ours are, and years older.
+
+    What comes is the newest in life, too: at the end of the indexes by time.
+    """
+    values = dict(zip(_COLUMNS, row, strict=True))
+    request_id = f"R{number * 2654435761 % 2**32:010d}-{number}"
+    received_at = f"2020{values['received_at'][4:]}"  # a leap year, so that every day is one
+    values |= {"request_id": request_id, "received_at": received_at}
+    return tuple((values | {"event_id": f"deepinfra:{request_id}:succeeded"}).values())
 
 
 SUBJECT = Subject(

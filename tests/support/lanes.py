@@ -9,16 +9,13 @@ take longest; beside them run the unit tests, while servers are prepared.
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_EVERYTHING = "tests/system/stack/test_everything.py"
-_PIECES = {"tests/faults/": "faults", _EVERYTHING: _EVERYTHING, "tests/system/stack/": "stack"}
-# The two stacks are apart, so that hardly ever both run: the machine is small.
+_PIECES = {"tests/faults/": "faults", "tests/system/stack/": "stack"}
 _ORDER = (
     "tests/faults/",
     *("tests/unit/", "tests/test_"),
     "tests/contract/",
-    _EVERYTHING,
-    "tests/system/test_",
     "tests/system/stack/",
+    "tests/system/test_",
     "tests/integration/",
 )
 

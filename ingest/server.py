@@ -84,6 +84,7 @@ class JsonResponse(NamelessResponse, web.Response):
         assert isinstance(self.body, bytes)  # noqa: S101 - orjson's
         values = len(self.body), rfc822_formatted_time().encode()
         await writer.write(_PLAIN_HEADS[self.status] % values + self.body)
+        await writer.drain()  # who does not read its answers gets no further ones
 
 
 _PLAIN_HEADS = {

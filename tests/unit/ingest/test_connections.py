@@ -1,13 +1,22 @@
 """Which connection goes where there are too many, and how many a process can hold."""
 
 import resource
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from bus.runtime import metrics
 from ingest.connections import Connections, openable
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nobody_is_left() -> Iterator[None]:
+    """The gauge is the whole process's: tests that come later in it count from none."""
+    yield
+    metrics.CONNECTIONS.set(0)
 
 
 class Sender:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import structlog
 from aiohttp import ClientConnectionResetError
 from aiohttp.http_exceptions import BadHttpMessage
 
-from bus.runtime.logs import configure_logs
+from bus.runtime.logs import configure_logs, info_all
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +106,30 @@ def test_a_strangers_fault_is_one_line(
     assert "hush" not in str(stranger)
     assert "exception" not in stranger
     assert own["exception"]
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_many_lines_are_what_each_would_be_by_itself(
+    capsys: pytest.CaptureFixture[str], style: Literal["json", "console"]
+) -> None:
+    configure_logs("info", style)
+    told: list[dict[str, Any]] = [{"number": 1, "path": "/webhooks/x/secret"}, {"number": 2}]
+    for line in told:
+        structlog.get_logger().info("answered", **line)
+    singly = capsys.readouterr().err.splitlines()
+
+    info_all("answered", told)
+
+    together = capsys.readouterr().err.splitlines()
+    moment = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
+    assert [re.sub(moment, "", line) for line in together] == [
+        re.sub(moment, "", line) for line in singly
+    ]
+
+
+def test_many_lines_below_the_level_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("warning", "json")
+
+    info_all("answered", [{"number": 1}])
+
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,42 @@
+"""One call for all that a turn of the loop brings."""
+
+import asyncio
+
+from ingest.turns import OncePerTurn
+
+
+async def test_many_that_ask_get_one_call_at_the_end_of_the_turn() -> None:
+    calls: list[None] = []
+    turn = OncePerTurn(lambda: calls.append(None))
+
+    for _ in range(3):
+        turn.ask()
+    assert not calls
+    await asyncio.sleep(0)
+
+    assert len(calls) == 1
+
+
+async def test_who_asks_during_the_call_gets_another() -> None:
+    """What came too late for this one is not forgotten."""
+    calls: list[None] = []
+
+    def call() -> None:
+        calls.append(None)
+        if len(calls) == 1:
+            turn.ask()
+
+    turn = OncePerTurn(call)
+    turn.ask()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert len(calls) == 2
+
+
+def test_without_a_loop_the_call_is_made_at_once() -> None:
+    calls: list[None] = []
+
+    OncePerTurn(lambda: calls.append(None)).ask()
+
+    assert len(calls) == 1

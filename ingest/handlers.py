@@ -76,7 +76,10 @@ class Handlers:
             return JsonResponse({"status": "ready"}, 200)
         if request.method != "POST":
             return _respond(refused("method", "POST the result here"))
-        return await self._deliver(request, path)
+        response = await self._deliver(request, path)
+        # A process that is killed now has counted whatever it has answered.
+        await self._ledger.written()
+        return response
 
     def malformed(self, kind: str) -> web.Response:
         """

@@ -76,6 +76,10 @@ class Ledger:
         """Return once no delivery is in flight."""
         await self._load.idle()
 
+    async def written(self) -> None:
+        """Return once all that was closed is in the books; then its answer may go out."""
+        await self._turn.done()
+
     def _note(self, report: DeliveryReport, size: int | None) -> None:
         self._reports.append(report)
         if size is not None:  # of a body that was not read nothing is known

@@ -10,6 +10,7 @@ class OncePerTurn:
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
         self._is_asked = False
+        self._waiting: list[asyncio.Future[None]] = []
 
     def ask(self) -> None:
         """Have the call made soon; at once where no loop runs."""
@@ -23,6 +24,19 @@ class OncePerTurn:
         self._is_asked = True
         loop.call_soon(self._answer)
 
+    async def done(self) -> None:
+        """Return once the call that was asked for has been made."""
+        if self._is_asked:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
     def _answer(self) -> None:
         self._is_asked = False
-        self._call()
+        waiting, self._waiting = self._waiting, []
+        try:
+            self._call()
+        finally:
+            for waiter in waiting:
+                if not waiter.done():  # as where its task was cancelled
+                    waiter.set_result(None)

@@ -40,3 +40,26 @@ def test_without_a_loop_the_call_is_made_at_once() -> None:
     OncePerTurn(lambda: calls.append(None)).ask()
 
     assert len(calls) == 1
+
+
+async def test_who_waits_goes_on_once_the_call_was_made() -> None:
+    """Also after a call that failed, and beside one who waits no longer."""
+    calls: list[None] = []
+
+    def call() -> None:
+        calls.append(None)
+        raise ValueError("nothing of theirs")
+
+    async def ask_and_wait() -> int:
+        turn.ask()
+        await turn.done()
+        return len(calls)
+
+    turn = OncePerTurn(call)
+    await turn.done()  # nothing was asked for
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    gone, first, second = (asyncio.ensure_future(ask_and_wait()) for _ in range(3))
+    asyncio.get_running_loop().call_soon(gone.cancel)
+
+    assert await asyncio.gather(first, second) == [1, 1]
+    assert gone.cancelled()

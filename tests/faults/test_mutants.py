@@ -19,12 +19,17 @@ from tests.faults.ledger import Book, Ledger
 from tests.faults.load import Load, Sender
 from tests.faults.mutants import Change, mutant
 from tests.faults.oracle import Judgement, judge, verdict_of
-from tests.faults.report import REPORT
+from tests.faults.report import REPORT, full_form_only
 from tests.faults.stored import read_stored
 from tests.faults.system import Plan, System, running_system
 from tests.support.kafka import KafkaCluster
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.kafka,
+    pytest.mark.timeout(600),
+    full_form_only,
+]
 
 OUTAGE_S = 5.0
 SOUND_INGEST = "ingest"

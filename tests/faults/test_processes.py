@@ -94,6 +94,7 @@ def test_f14_workers_killed_under_load(one_node: KafkaCluster, two_workers: Syst
             run.load.wait_for_acks(5)
 
 
+@full_form_only
 def test_f15_workers_replaced_under_load(one_node: KafkaCluster, two_workers: System) -> None:
     """One after the other is asked to end: no connection is refused, for another one serves."""
     stops = int(scaled(2, 20))

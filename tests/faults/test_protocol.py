@@ -16,7 +16,7 @@ from tests.faults.ledger import Ledger, Sent, Verdict
 from tests.faults.load import Sender
 from tests.faults.oracle import judge, verdict_of
 from tests.faults.proxy import Proxy, proxying
-from tests.faults.report import REPORT, scaled
+from tests.faults.report import REPORT, full_form_only, scaled
 from tests.faults.rows import row, stored
 from tests.faults.system import System, running_system
 from tests.support.kafka import ClusterOptions
@@ -65,6 +65,7 @@ def test_f10_half_open_broker(proxy: Proxy, behind: System) -> None:
         run.fault_is_over()
 
 
+@full_form_only
 def test_f11_slow_broker(proxy: Proxy, behind: System) -> None:
     """Answers come 50, 500, 3000 ms late; past the deadline of 2 s the spool answers."""
     with row("F11", "produce answers 50, 500, 3000 ms late", behind, Sender(rate=60)) as run:

@@ -43,6 +43,7 @@ def test_up_killed_whole(tmp_path: Path) -> None:
     assert not judgement.broken, judgement
 
 
+@full_form_only
 def test_up_loses_its_broker(tmp_path: Path) -> None:
     """It is replaced by an empty one; consumers begin anew on it and miss nothing."""
     times = int(scaled(1, 10))

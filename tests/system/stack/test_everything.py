@@ -7,7 +7,7 @@ import pytest
 from compose import Stack
 from confluent_kafka.admin import AdminClient
 from deliveries import deliver, eventually, wait_stored
-from plans import PASSWORD
+from plans import PASSWORD, full_form_only
 from stranger import read_with_kafka_python, read_with_librdkafka
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
@@ -75,7 +75,7 @@ def test_a_killed_broker_stops_nobody(everything: Stack) -> None:
     eventually(lambda: everything.inferbus("topics", "check"))
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("end", ["kill", pytest.param("stop", marks=full_form_only)])
 def test_postgresql_may_restart(everything: Stack, end: str) -> None:
     """Storage and alerting wait for it, lose nothing and need no hand."""
     everything.compose(end, "postgres")

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import socket
 import urllib.error
@@ -12,11 +11,11 @@ from collections.abc import Iterator
 import pytest
 from compose import ROOT, Stack, Stacks, docker, free_ports
 from deliveries import eventually
+from plans import full_form_only
 from stranger import request_id, signed_path, succeeded_body
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 KEY = "k1:" + "5" * 64
-FULL = os.environ.get("INFERBUS_TEST_STACK") == "full"
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def test_it_holds_what_the_lock_file_says(image: str) -> None:
     assert "kafka-python" in installed
 
 
-@pytest.mark.skipif(not FULL, reason="INFERBUS_TEST_STACK=full: builds the image a second time")
+@full_form_only  # builds the image a second time
 def test_two_builds_hold_the_same_bytes(stacks: Stacks, image: str) -> None:
     """From the same sources and the same lock file: names, rights and contents of all we add."""
     again = f"{image}-again"

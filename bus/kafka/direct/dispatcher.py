@@ -60,6 +60,7 @@ class Dispatcher:
         self._nodes: frozenset[int] = frozenset()
         self._lanes = Lanes(batch_bytes)
         self._topicless = Topicless()
+        self._denied: set[str] = set()  # that records came for, and whose rights may be given yet
         self._flights: dict[int, list[Batch]] = {}
         self._incoming: deque[Send] = deque()
         self._next_check_at = 0.0
@@ -120,6 +121,8 @@ class Dispatcher:
         for topic in before.by_topic.keys() - self._leaders.by_topic.keys():
             if topic not in self._topicless:
                 wire.forget(topic)
+        for topic in self._leaders.denied:
+            wire.forget(topic)
         for send in self._topicless.told(self._leaders, now):
             self._place(wire, send)
         if self._topicless:
@@ -146,7 +149,7 @@ class Dispatcher:
     def _wait_for_topic(self, wire: Wire, send: Send) -> None:
         topic = send.record.topic
         if topic in self._leaders.denied:
-            wire.forget(topic)
+            self._denied.add(topic)
             self._settle(send, PublishError(right_missing(Right("topic", topic, "WRITE")).message))
         elif self._topicless.add(send):
             self._ask(wire, topic)
@@ -251,6 +254,8 @@ class Dispatcher:
 
     def _check(self, wire: Wire, now: float) -> None:
         self._next_check_at = now + _CHECK_S
+        while self._denied:
+            self._ask(wire, self._denied.pop())
         for topic in self._topicless.missing(now):
             wire.forget(topic)
             self._overdue.miss(topic, self._topicless.pop(topic))

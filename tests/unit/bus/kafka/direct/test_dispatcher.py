@@ -380,6 +380,27 @@ def test_a_topic_that_we_may_not_see_is_refused() -> None:
     assert "no right to WRITE topic secret" in str(d.outcomes[b"1"])
 
 
+def test_a_right_that_is_given_later_lets_records_through_soon() -> None:
+    """Not only when the cluster tells of itself again, half a minute later."""
+    d = desk()
+    d.wire.denied = frozenset({"secret"})
+    d.hand_over(b"1", topic="secret")
+    d.wire.tell()
+    d.turn()
+    d.wire.denied, d.wire.cluster["secret"] = frozenset(), {0: 0}
+    d.hand_over(b"2", topic="secret")
+    assert isinstance(d.outcomes[b"2"], PublishError)
+    asks = d.wire.asks
+
+    d.turn(after_s=0.5)
+    d.wire.tell()
+    d.hand_over(b"3", topic="secret")
+    d.finish()
+
+    assert d.wire.asks == asks + 1
+    assert d.wire.log["secret", 0] == [b"3"]
+
+
 def test_what_is_no_name_for_a_topic_is_refused() -> None:
     d = desk()
     d.hand_over(b"1", topic="no/name")

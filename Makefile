@@ -42,10 +42,10 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
-bench: $(VENV)/.bench ## short benchmarks: figures beside a baseline, into docs/performance.md
+bench: $(VENV)/.bench $(VENV)/.bytecode ## short benchmarks: figures beside a baseline, into docs/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: $(VENV)/.bench ## the long form, half an hour on two quiet cores
+bench-full: $(VENV)/.bench $(VENV)/.bytecode ## the long form, half an hour on two quiet cores
 	$(BIN)/python -m benchmarks --full $(ARGS)
 
 profile: $(VENV)/.bench ## where the time of ingress and storage goes, into docs/performance.md

@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 
-_SLICE = 1 << 18
+_SLICE = 1 << 16
 _FOUND_SINGLY = 16
 _SMALL_BYTES = 4096
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)

@@ -31,24 +31,33 @@ def said(read: Any, text: bytes) -> dict[str, bytes] | str:
     return {name: bytes(raw) for name, raw in found.items()}
 
 
-@given(text=objects)
-def test_an_object_of_many_members_is_read_as_one_of_few(text: bytes) -> None:
+@given(text=objects, slice_bytes=st.integers(1, 40))
+def test_an_object_of_many_members_is_read_as_one_of_few(text: bytes, slice_bytes: int) -> None:
     """What is listed is what a search finds: the members, the last of those only looked for."""
-    listed = said(SHAPE.members, text)
+    small = said(SHAPE.members, text)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "_SMALL_BYTES", -1)
+        listed = said(SHAPE.members, text)
         patch.setattr(shapes, "_MAX_LISTED", -1)
-        assert listed == said(SHAPE.members, text)
+        patch.setattr(shapes, "_SLICE", slice_bytes)
+        searched = said(SHAPE.members, text)
+
+    assert small == listed == searched
 
 
 @given(first=objects, rest=st.lists(json_bodies, max_size=3))
 def test_so_is_the_first_of_a_list(first: bytes, rest: list[bytes]) -> None:
     text = b"[%b]" % b",".join([first, *rest])
-    listed = said(SHAPE.members_of_first, text)
+    small = said(SHAPE.members_of_first, text)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "_SMALL_BYTES", -1)
+        listed = said(SHAPE.members_of_first, text)
         patch.setattr(shapes, "_MAX_LISTED", -1)
-        assert listed == said(SHAPE.members_of_first, text)
+        searched = said(SHAPE.members_of_first, text)
+
+    assert small == listed == searched
 
 
 @pytest.mark.parametrize("count", [255, 256, 257, 100_000])

@@ -158,8 +158,7 @@ class Dispatcher:
         try:
             wire.ask(topic)
         except RecordRefusedError as error:  # no name for a topic
-            for send in self._topicless.pop(topic):
-                self._settle(send, error)
+            self._settle_all([(send, error) for send in self._topicless.pop(topic)])
 
     def _displace(self, wire: Wire, lane: Lane) -> None:
         """Place a lane's sends anew: its partition is gone."""

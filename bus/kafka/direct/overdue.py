@@ -30,14 +30,14 @@ class Overdue:
         too_old = now - self._delivery_timeout_s
         expired = [s for s in sends if s.handed_over_at <= too_old and not s.is_answered]
         waited = f"in {self._delivery_timeout_s:.0f} s: {reason}"
-        for send in expired:
-            what = f"no acknowledgement for a record on {send.record.topic}"
-            self._settle_all(((send, PublishTimeoutError(f"{what} {waited}")),))
+        what = "no acknowledgement for a record on"
+        self._settle_all(
+            [(s, PublishTimeoutError(f"{what} {s.record.topic} {waited}")) for s in expired]
+        )
         return len(expired)
 
     def miss(self, topic: str, sends: Iterable[Send]) -> None:
         """Settle what cannot go: there is no such topic."""
         why = f"Kafka does not know topic {topic}: run `inferbus topics create`"
-        for send in sends:
-            kind = PublishTimeoutError if send.may_be_written else TopicMissingError
-            self._settle_all(((send, kind(why)),))
+        kinds = ((s, PublishTimeoutError if s.may_be_written else TopicMissingError) for s in sends)
+        self._settle_all([(send, kind(why)) for send, kind in kinds])

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -15,14 +16,14 @@ _QUICK_CALL_TIMEOUT_S = 1.0
 _CHANGE_TIMEOUT_S = 15.0
 
 
-class Administration:
+class Administration(ABC):
     """Verbs on topics. Each returns when its effect can be seen."""
 
     _topic_numbers = itertools.count(1)
 
+    @abstractmethod
     def admin_servers(self) -> list[str]:
         """Return the addresses of the nodes that can answer."""
-        raise NotImplementedError
 
     @contextmanager
     def admin(self, *, timeout_s: float = _CALL_TIMEOUT_S) -> Iterator[Any]:

@@ -51,7 +51,7 @@ class Script:
         return self
 
     def read(self, *_arguments: object) -> Reader:
-        raise NotImplementedError
+        raise AssertionError("a worker reads by its subscription")
 
     def admin(self) -> Admin:
         return self._memory.admin()

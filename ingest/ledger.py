@@ -11,9 +11,9 @@ import structlog
 
 from bus.runtime import metrics
 from bus.runtime.logs import info_all
+from bus.turns import OncePerTurn
 from ingest.load import Load, Share
 from ingest.report import Answer, DeliveryReport
-from ingest.turns import OncePerTurn
 
 log = structlog.get_logger()
 

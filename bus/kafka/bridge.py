@@ -8,19 +8,24 @@ from collections.abc import Callable
 from bus.errors import PublishError
 from bus.kafka.outbox import Outcome
 from bus.records import Position
+from bus.turns import OncePerTurn
 
 Waiter = asyncio.Future[Position]
 
 
 class LoopBridge:
-    """One event loop's side of the publisher. Waking a loop costs more than an outcome does."""
+    """
+    One event loop's side of the publisher. Waking a loop costs more than an outcome does.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    `turn` wakes the publisher once for all that a turn of the loop hands over.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wake_publisher: Callable[[], None]) -> None:
         self._loop = loop
+        self.turn = OncePerTurn(wake_publisher)
         # Appending and popping are atomic: no lock, which would cost as much as they do.
         self._outcomes: deque[tuple[Waiter, Outcome]] = deque()
         self._is_waking = False
-        self._calls_soon = False
 
     def deliver(self, waiter: Waiter, outcome: Outcome) -> None:
         """Resolve the future on its loop, soon. From any thread."""
@@ -39,16 +44,6 @@ class LoopBridge:
         # A loop that is closed by now has nobody who waits.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._resolve_all)
-
-    def soon(self, call: Callable[[], None]) -> None:
-        """Make the call once for all that this turn of the loop hands over. On the loop."""
-        if not self._calls_soon:
-            self._calls_soon = True
-            self._loop.call_soon(self._call, call)
-
-    def _call(self, call: Callable[[], None]) -> None:
-        self._calls_soon = False
-        call()
 
     def _resolve_all(self) -> None:
         # First of all: what is posted from here on has its own wake-up, or is resolved now.

@@ -40,13 +40,16 @@ class Handover:
         """Return what becomes the position; see `bus.protocols`. No task is needed to wait."""
         loop = asyncio.get_running_loop()
         waiter: Waiter = loop.create_future()
-        bridge = self._bridges.get(loop) or self._bridges.setdefault(loop, LoopBridge(loop))
+        bridge = self._bridges.get(loop) or self._new_bridge(loop)
         try:
             if self._hand_over(record, self._reply(bridge, waiter)):
-                bridge.soon(self._wake)
+                bridge.turn.ask()
         except BusError as error:
             waiter.set_exception(error)
         return waiter
+
+    def _new_bridge(self, loop: asyncio.AbstractEventLoop) -> LoopBridge:
+        return self._bridges.setdefault(loop, LoopBridge(loop, self._wake))
 
     def submit(self, record: Record) -> "Future[Position]":
         """Hand the record over; the future gets what `publish` returns or raises."""

@@ -9,6 +9,10 @@ from bus.kafka.bridge import LoopBridge
 from bus.records import Position
 
 
+def nobody() -> None:
+    """There is no publisher to wake."""
+
+
 class CountingLoop:
     """Takes callbacks and runs them when told."""
 
@@ -22,7 +26,7 @@ class CountingLoop:
 async def test_many_outcomes_take_one_wake_up() -> None:
     """Until they were delivered; then the next one wakes the loop again."""
     loop = CountingLoop()
-    bridge = LoopBridge(cast("asyncio.AbstractEventLoop", loop))
+    bridge = LoopBridge(cast("asyncio.AbstractEventLoop", loop), nobody)
     waiters = [asyncio.get_running_loop().create_future() for _ in range(100)]
 
     for offset, waiter in enumerate(waiters):
@@ -38,7 +42,7 @@ async def test_many_outcomes_take_one_wake_up() -> None:
 async def test_errors_are_raised_and_the_cancelled_skipped() -> None:
     """One caller that went away must not cost the others their answers."""
     loop = CountingLoop()
-    bridge = LoopBridge(cast("asyncio.AbstractEventLoop", loop))
+    bridge = LoopBridge(cast("asyncio.AbstractEventLoop", loop), nobody)
     cancelled = asyncio.get_running_loop().create_future()
     failed = asyncio.get_running_loop().create_future()
     cancelled.cancel()
@@ -56,6 +60,6 @@ def test_a_closed_loop_is_nobodys_problem() -> None:
     waiter: asyncio.Future[Position] = loop.create_future()
     loop.close()
 
-    LoopBridge(loop).deliver(waiter, Position("t", 0, 0))
+    LoopBridge(loop, nobody).deliver(waiter, Position("t", 0, 0))
 
     assert not waiter.done()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ingest.turns import OncePerTurn
+from bus.turns import OncePerTurn
 
 
 async def test_many_that_ask_get_one_call_at_the_end_of_the_turn() -> None:

@@ -38,6 +38,19 @@ class QueueFullError(PublishError):
     """Too many records or bytes wait for acknowledgement; nothing was sent."""
 
 
+_WORDS: tuple[tuple[type[PublishError], str], ...] = (
+    (RecordRefusedError, "refused"),
+    (TopicMissingError, "topic-missing"),
+    (QueueFullError, "queue-full"),
+    (PublishTimeoutError, "timeout"),
+)
+
+
+def word_of(error: BaseException) -> str:
+    """Return the word under which a record that was not acknowledged counts in the metrics."""
+    return next((word for kind, word in _WORDS if isinstance(error, kind)), "error")
+
+
 class Verdict(BusError):  # noqa: N818 - a verdict, not an error
     """What a handler says of a batch it did not finish."""
 

@@ -28,6 +28,7 @@ from ingest.limits import require_limits
 from ingest.listening import BACKLOG, base_url, listen
 from ingest.load import Load
 from ingest.providers import PROVIDERS
+from ingest.relay.relay import StartRelay
 from ingest.report import DeliveryReport
 from ingest.server import HttpServer
 from ingest.spool.releases import ByAcknowledgement
@@ -48,6 +49,7 @@ class IngestService:
 
     `make_releases` says when spooled entries are released, on acknowledgement unless given.
     One of several workers gets the `sockets` they all listen on, and its `share` of the spool.
+    With `start_relay`, which answering from the spool allows, a process of its own publishes.
     Raises `SettingsError` where a method of authentication lacks its secret, the blob store
     cannot be used, or limits do not fit together.
     """
@@ -64,6 +66,7 @@ class IngestService:
         make_releases: MakeReleases = ByAcknowledgement,
         sockets: Sequence[socket.socket] = (),
         share: SpoolShare = ALONE,
+        start_relay: StartRelay | None = None,
     ) -> None:
         require_limits(settings.ingest)
         self._settings = settings.ingest
@@ -73,7 +76,15 @@ class IngestService:
         if settings.spool.mode == "off":
             health.register("kafka", lambda: Check(publisher.healthy()))
         else:
-            self.spooling = Spooling(settings, publisher, blobs, health, make_releases, share)
+            self.spooling = Spooling(
+                settings,
+                publisher,
+                blobs,
+                health,
+                make_releases,
+                share,
+                start_relay=start_relay,
+            )
             keeper = self.spooling.keeper
         self._handlers = _handlers(settings, keeper, blobs, observe)
         readers = static_tokens(settings.ingest)
@@ -84,7 +95,10 @@ class IngestService:
         self._state: str | None = "not listening yet"
         self.url = ""
         health.register("ingest", lambda: Check(self._state))
-        metrics.PUBLISH_UNANSWERED_SECONDS.set_function(publisher.unanswered_s)
+        unanswered_s = (
+            publisher.unanswered_s if self.spooling is None else self.spooling.unanswered_s
+        )
+        metrics.PUBLISH_UNANSWERED_SECONDS.set_function(unanswered_s)
 
     async def start(self) -> None:
         """

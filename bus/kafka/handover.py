@@ -12,9 +12,8 @@ from bus.errors import (
     BusError,
     PublishError,
     PublishTimeoutError,
-    QueueFullError,
     RecordRefusedError,
-    TopicMissingError,
+    word_of,
 )
 from bus.kafka.bridge import LoopBridge, Waiter
 from bus.kafka.outbox import Outbox, OutboxLimits, Outcome, Send, Settled
@@ -82,7 +81,7 @@ class Handover:
                 refuse_oversized(record, MAX_PUBLISH_BYTES)
             return self._outbox.put(send)
         except PublishError as error:
-            PUBLISH_ERRORS.labels(_word(error)).inc()
+            PUBLISH_ERRORS.labels(word_of(error)).inc()
             raise
 
     def _settle(self, send: Send, outcome: Outcome) -> None:
@@ -106,7 +105,7 @@ class Handover:
             send.resolve(outcome)
 
     def _note_failure(self, error: PublishError) -> None:
-        PUBLISH_ERRORS.labels(_word(error)).inc()
+        PUBLISH_ERRORS.labels(word_of(error)).inc()
         if not isinstance(error, RecordRefusedError):
             self._problem = str(error)
 
@@ -121,18 +120,6 @@ class Handover:
 @lru_cache(maxsize=256)
 def _seconds(topic: str) -> Histogram:
     return PUBLISH_SECONDS.labels(topic)  # looked up once a topic: 1 µs saved a record
-
-
-_WORDS: tuple[tuple[type[PublishError], str], ...] = (
-    (RecordRefusedError, "refused"),
-    (TopicMissingError, "topic-missing"),
-    (QueueFullError, "queue-full"),
-    (PublishTimeoutError, "timeout"),
-)
-
-
-def _word(error: PublishError) -> str:
-    return next((word for kind, word in _WORDS if isinstance(error, kind)), "error")
 
 
 def _resolve(future: "Future[Position]", outcome: Outcome) -> None:

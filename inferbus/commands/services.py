@@ -78,10 +78,11 @@ def _parts(
 
 
 def _ingest_parts(settings: Settings, bus: Bus, health: Health) -> Sequence[Part]:
+    from inferbus.relay.start import relay_for
     from ingest.service import IngestService
 
     publisher = bus.publisher("inferbus-ingest")
-    service = IngestService(settings, publisher, health)
+    service = IngestService(settings, publisher, health, start_relay=relay_for(settings))
     leaving = Leaving(service, settings.ingest.drain_grace_s)
     return [PublisherPart(publisher), _listening(service, settings), leaving]
 

@@ -1,14 +1,11 @@
 """What a worker is given by its parent when it starts."""
 
-import pickle
 import socket
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bus.runtime.settings import Settings
-
-_LENGTH = struct.Struct("!I")
+from inferbus.handing import hand, handed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +25,11 @@ class Assignment:
 
     def send(self, end: socket.socket) -> None:
         """Send it to the worker."""
-        content = pickle.dumps(self)
-        end.sendall(_LENGTH.pack(len(content)) + content)
+        hand(end, self)
 
     @classmethod
     def receive(cls, end: socket.socket) -> "Assignment":
         """Return what the parent sends; raises `EOFError` where it has gone."""
-        (size,) = _LENGTH.unpack(_exactly(end, _LENGTH.size))
-        assignment = pickle.loads(_exactly(end, size))  # noqa: S301 - our own parent made it
-        assert isinstance(assignment, cls)  # noqa: S101 - same
+        assignment = handed(end)
+        assert isinstance(assignment, cls)  # noqa: S101 - our own parent made it
         return assignment
-
-
-def _exactly(end: socket.socket, size: int) -> bytes:
-    content = b""
-    while len(content) < size:
-        part = end.recv(size - len(content))
-        if not part:
-            raise EOFError("the parent has gone")
-        content += part
-    return content

@@ -19,6 +19,7 @@ from bus.runtime.memory import MemoryCare, share_one_heap
 from inferbus.explain import explain
 from inferbus.leaving import Leaving
 from inferbus.parts import PublisherPart
+from inferbus.relay.start import relay_for
 from inferbus.workers.assignment import Assignment
 from inferbus.workers.channel import Channel
 from ingest.service import IngestService
@@ -64,6 +65,7 @@ class _Worker:
             self._health,
             sockets=[socket.socket(fileno=file) for file in assignment.listeners],
             share=_share(assignment),
+            start_relay=relay_for(settings),
         )
         self._leaving = Leaving(self._service, settings.ingest.drain_grace_s, accepts=False)
         self.name = "reports"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ingest.spool.frames import (
     TAG_BYTES,
@@ -20,8 +21,7 @@ SUFFIX = ".seg"
 DAMAGED_SUFFIX = ".damaged"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a live entry lies, and since when."""
 
     segment: int

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ingest.spool.frames import Entry
 from ingest.spool.segments import Segments
@@ -12,8 +11,7 @@ Answer = TypeVar("Answer")
 Resolve = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """An entry to write, and who is told once it is on disk."""
 
     entry: Entry
@@ -21,23 +19,20 @@ class Append:
     done: "asyncio.Future[int]"
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """An entry that need not be published again."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(NamedTuple):
     """An entry to set aside."""
 
     id: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Something only the thread that owns the segments may look up."""
 
     look: Callable[[Segments], Resolve]

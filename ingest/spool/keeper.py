@@ -1,6 +1,6 @@
 """Keepers that have a spool: a delivery is durable on Kafka or on our disk, or it is refused."""
 
-import asyncio
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -8,6 +8,7 @@ import structlog
 from bus.errors import RecordRefusedError
 from bus.records import Position, Record
 from ingest.keeping import Kept, NotDurableError
+from ingest.relay.relay import Relay
 from ingest.spool.drainer import Drainer
 from ingest.spool.errors import SpoolError
 from ingest.spool.first_send import FirstSends, Sent, acknowledged, failure
@@ -17,12 +18,10 @@ from ingest.spool.spool import Ref, Spool
 
 log = structlog.get_logger()
 
-# A disk that hangs (a network mount) must not hold the sender's connection for ever: with the
-# blob store's and the publish deadline this stays below the 10 s of the strictest sender.
-APPEND_TIMEOUT_S = 2.5
 # With neither spool nor Kafka so many deliveries at once find out whether Kafka is back. Each
 # more would wait in vain, and arrive beside its repeat once Kafka answers.
 MAX_PROBES = 8
+_SPOOLED = Kept("spool", None)
 
 
 class Delivered(msgspec.Struct, frozen=True, gc=False):
@@ -54,16 +53,13 @@ class Journaling:
         """
         Return once the record is on disk; raises `NotDurableError`.
 
-        What gets there after the timeout is drained, though the sender was told to come again:
+        What gets there after its time is drained, though the sender was told to come again:
         storage knows both by the same event id.
         """
         try:
-            async with asyncio.timeout(APPEND_TIMEOUT_S):
-                return await self._spool.append(
-                    it.record, it.event_id, it.body_sha256, is_whole=is_whole
-                )
-        except TimeoutError as error:
-            raise NotDurableError("the spool's disk does not answer") from error
+            return await self._spool.append(
+                it.record, it.event_id, it.body_sha256, is_whole=is_whole
+            )
         except SpoolError as error:
             raise NotDurableError(str(error)) from error
 
@@ -81,6 +77,20 @@ class Journaling:
     def follow(self, ref: Ref, record: Record, sent: Sent) -> None:
         """See to the entry once its send has resolved, however late."""
         sent.add_done_callback(lambda done: self._resolved(ref, record, done))
+
+    def relayed(self, entry_ids: Sequence[int]) -> None:
+        """See `Outcomes`."""
+        for entry_id in entry_ids:
+            self._releases.acknowledged(Ref(entry_id))
+
+    def relay_refused(self, entry_id: int, reason: str) -> None:
+        """See `Outcomes`."""
+        log.error("spool_entry_refused", entry=entry_id, reason=reason)
+        self._spool.refuse(Ref(entry_id), reason)
+
+    def not_relayed(self, entry_ids: Sequence[int]) -> None:
+        """See `Outcomes`."""
+        self._drainer.add(map(Ref, entry_ids))
 
     def has_room(self) -> bool:
         """Tell whether the broker may be given more."""
@@ -179,6 +189,28 @@ class AlwaysKeeper:
             return Kept("spool", None)
         sent = self._journaling.send(ref, record)
         return Kept("spool", await sends.within_deadline(sent) if self._waits else None)
+
+    async def keep_whole(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`."""
+        return await keep_whole(self._journaling, Delivered(record, event_id, body_sha256))
+
+
+class RelayKeeper:
+    """The spool first, and answered from there; a process of its own publishes what it holds."""
+
+    def __init__(self, journaling: Journaling, relay: Relay) -> None:
+        self._journaling = journaling
+        self._relay = relay
+
+    async def keep(self, record: Record, event_id: str, body_sha256: str) -> Kept:
+        """See `Keeper`."""
+        self._journaling.traffic.deliveries += 1
+        ref = await self._journaling.append(Delivered(record, event_id, body_sha256))
+        if self._relay.obstacle() is None:
+            self._relay.publish(ref.id, record)
+        else:
+            self._journaling.leave_to_drainer(ref)
+        return _SPOOLED
 
     async def keep_whole(self, record: Record, event_id: str, body_sha256: str) -> Kept:
         """See `Keeper`."""

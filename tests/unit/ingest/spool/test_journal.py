@@ -192,6 +192,39 @@ async def test_an_entry_that_comes_at_the_moment_of_the_time_out_is_told_too(
     await spool.close()
 
 
+async def test_a_disk_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it takes later is told, for its sender may not come again."""
+    monkeypatch.setattr(journal_module, "APPEND_TIMEOUT_S", 0.0)
+    disk, late = HangingDisk(), asyncio.Queue[Ref]()
+    spool = Spool(tmp_path, MIB, disk=disk)
+    spool.on_late = late.put_nowait
+    await spool.open()
+
+    with pytest.raises(SpoolError, match="does not answer"):
+        await append(spool, 1)
+    disk.goes_on.set()
+
+    async with asyncio.timeout(30):
+        assert await late.get() == Ref(1)
+    await spool.close()
+
+
+async def test_what_was_handed_over_in_the_last_turn_is_written_at_a_close(tmp_path: Path) -> None:
+    """Appends and releases wait for the end of the turn; a close does not."""
+    spool = Spool(tmp_path, MIB)
+    await spool.open()
+    ref = await append(spool, 1)
+    running = asyncio.create_task(append(spool, 2))
+    await asyncio.sleep(0)
+    spool.release(ref)
+    await spool.close()
+
+    await running
+    assert on_disk(tmp_path) == ["e2"]
+
+
 async def test_a_disk_that_hangs_is_given_nothing_more(tmp_path: Path) -> None:
     """Whoever comes is refused at once, and it shows; with its answer all is well again."""
     disk, now = HangingDisk(), [0.0]

@@ -11,7 +11,7 @@ from bus.memory import MemoryBus
 from bus.runtime.health import Health
 from bus.runtime.settings import Settings, SpoolSettings
 from ingest.keeping import NotDurableError
-from ingest.spool import disk, keeper
+from ingest.spool import disk, journal
 from ingest.spool.spooling import Spooling
 from tests.support.spooling import record
 
@@ -27,7 +27,7 @@ async def test_what_the_disk_takes_after_the_answer_is_drained(
     """The sender was told to come again; if it does not, the result is there nevertheless."""
     goes_on = threading.Event()
     monkeypatch.setattr(disk, "_sync_data", lambda _: goes_on.wait(30))
-    monkeypatch.setattr(keeper, "APPEND_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(journal, "APPEND_TIMEOUT_S", 0.0)
     bus = MemoryBus(["inference.succeeded"])
     settings = Settings(
         data_dir=tmp_path, spool=SpoolSettings.model_validate({"mode": mode, "dir": tmp_path})

@@ -1,0 +1,1 @@
+"""The relay's program, and starting it."""

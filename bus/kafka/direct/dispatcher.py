@@ -228,16 +228,22 @@ class Dispatcher:
         batches = self._flights.pop(answer.node, ())
         if answer.said is not None:
             self._heard_at = now
-        for batch in batches:
-            lane = batch.lane
-            lane.in_flight = None
-            said = (answer.said or {}).get((lane.at.topic, lane.at.partition))
-            if said is None:
-                self._judge.unanswered(batch, now, answer.reason or "no word of it")
-                wire.ask()
-            else:
-                self._deal_with(wire, batch, said, now)
-            self._lanes.note(lane)
+        try:
+            for batch in batches:
+                self._landed(wire, batch, answer, now)
+        finally:
+            self._judge.settle()
+
+    def _landed(self, wire: Wire, batch: Batch, answer: Answer, now: float) -> None:
+        lane = batch.lane
+        lane.in_flight = None
+        said = (answer.said or {}).get((lane.at.topic, lane.at.partition))
+        if said is None:
+            self._judge.unanswered(batch, now, answer.reason or "no word of it")
+            wire.ask()
+        else:
+            self._deal_with(wire, batch, said, now)
+        self._lanes.note(lane)
 
     def _deal_with(self, wire: Wire, batch: Batch, said: Said, now: float) -> None:
         verdict = self._judge.judge(batch, said, now)

@@ -142,7 +142,8 @@ class KafkaCluster(Faults, Access):
         if set(self._listeners) != {Listener.PLAINTEXT} or self.options.acls:
             settings |= security_settings(self.options, self.certificates)
         config.write_text(render(settings | option_settings(self.options)))
-        return Node(node, distribution.command(SERVER, str(config)), folder)
+        command = distribution.command(SERVER, str(config), is_light=self.options.is_light)
+        return Node(node, command, folder)
 
     def _end_nodes(self) -> None:
         for node in self._nodes.values():

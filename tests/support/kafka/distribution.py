@@ -9,6 +9,11 @@ STORAGE_TOOL = "kafka.tools.StorageTool"
 
 # Measured for one node: starts in 1.3 s instead of 3.2, 145 MiB instead of 350.
 _LIGHT = ("-Xms64m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+# As Kafka's own kafka-server-start.sh does it: slower to start, and twice as fast in the end.
+_AS_SHIPPED = (
+    *("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+    *("-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +25,16 @@ class Distribution:
     template: Path
     archive: Path
 
-    def command(self, program: str, *arguments: str, flags: Sequence[str] = ()) -> list[str]:
+    def command(
+        self, program: str, *arguments: str, flags: Sequence[str] = (), is_light: bool = True
+    ) -> list[str]:
         """Return the command line that runs the class `program`."""
         # A wrong or missing class archive is ignored by Java, so it needs no check.
         jvm = flags or (f"-XX:SharedArchiveFile={self.archive}",)
         logging = "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"
         classpath = self._classpath()
-        return [str(self.java), *_LIGHT, *jvm, logging, "-cp", classpath, program, *arguments]
+        size = _LIGHT if is_light else _AS_SHIPPED
+        return [str(self.java), *size, *jvm, logging, "-cp", classpath, program, *arguments]
 
     def _classpath(self) -> str:
         # Sorted, not lib/*: the archive is only used with the very same class path,

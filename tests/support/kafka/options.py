@@ -93,5 +93,9 @@ class ClusterOptions:
     """Give each node a disk of this size, for `fill_disk`; needs root and Linux.
     Kafka maps 10 MB index files sparsely, 32 is a good size."""
 
+    is_light: bool = True
+    """Start soon and stay small; otherwise as Kafka's own script starts a broker, with a heap
+    of 1 GB and all of the compiler."""
+
     settings: Mapping[str, str] = field(default_factory=dict)
     """Any broker settings; they win over all others."""

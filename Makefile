@@ -19,10 +19,10 @@ install-dev: $(VENV)/.dev
 up: $(VENV)/.runtime ## broker, ingest, storage and alerting in one go
 	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/inferbus up $(ARGS)
 
-test: $(VENV)/.dev ## every test this machine can run
+test: $(BIN)/uv ## every test this machine can run
 	@scripts/test $(ARGS)
 
-test-stack: $(VENV)/.dev ## the system tests on the compose stack only
+test-stack: $(BIN)/uv ## the system tests on the compose stack only
 	@scripts/test tests/system/stack $(ARGS)
 
 faults: $(VENV)/.dev ## the fault suite in full, about an hour: a table in build/faults

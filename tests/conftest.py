@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,6 +29,9 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 # `make test` gives each property 50 examples, a file that is run by itself 100.
 settings.register_profile("short", settings.get_profile("shared"), max_examples=50)
 settings.load_profile("shared")
+
+# A lone member waits for half a session until it gets its first record.
+_EMBEDDED = replace(EMBEDDED, session_timeout_s=2.0)
 
 _KAFKA = pytest.StashKey[Choice[str]]()
 _POSTGRES = pytest.StashKey[Choice[URL]]()
@@ -110,7 +114,7 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
 def embedded_bus(embedded_broker: EmbeddedBroker) -> KafkaBus:
     """A bus on the embedded broker whose publishers are kafka-python's producers."""
     servers = embedded_broker.bootstrap_servers
-    return KafkaBus(KafkaSettings(bootstrap_servers=servers, publisher="client"), EMBEDDED)
+    return KafkaBus(KafkaSettings(bootstrap_servers=servers, publisher="client"), _EMBEDDED)
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +143,7 @@ def kafka_bus(real_kafka: str) -> KafkaBus:
 def direct_embedded_bus(embedded_broker: EmbeddedBroker) -> KafkaBus:
     """A bus on the embedded broker whose publishers are direct ones."""
     servers = embedded_broker.bootstrap_servers
-    return KafkaBus(KafkaSettings(bootstrap_servers=servers, publisher="direct"), EMBEDDED)
+    return KafkaBus(KafkaSettings(bootstrap_servers=servers, publisher="direct"), _EMBEDDED)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ TESTS = [
     f"{STACK}/test_restarts.py::test_kafka_may_be_away",
     "tests/system/test_up.py::test_it_says_where_everything_is",
     "tests/integration/test_workers.py::test_one[2-a::b]",
+    "tests/integration/test_examples.py::test_one",
 ]
 
 
@@ -35,5 +36,7 @@ def test_no_two_stacks_run_at_once() -> None:
 
 def test_no_file_is_split() -> None:
     """The fixtures of a module are made once."""
-    assert piece(TESTS[-1]) == piece("tests/integration/test_workers.py::test_two")
-    assert piece(TESTS[-1]) != piece("tests/integration/test_security.py::test_two")
+    one = "tests/integration/test_workers.py::test_one[2-a::b]"
+
+    assert piece(one) == piece("tests/integration/test_workers.py::test_two")
+    assert piece(one) != piece("tests/integration/test_security.py::test_two")

@@ -3,19 +3,24 @@ Pytest plugin: the suite in two processes, side by side.
 
 Each takes the next piece of work when it has done one: a file, in its order, or what shares
 clusters and containers and would be slow to start twice. The fault rows come first, for they
-take longest; beside them run the unit tests, while servers are prepared.
+take longest; beside them run the unit tests, while servers are prepared. Short pieces come last,
+so that neither process is left alone with a long one.
 """
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 _PIECES = {"tests/faults/": "faults", "tests/system/stack/": "stack"}
+# First one stack, then the other; by the last Prometheus has evaluated its rules.
+_STACK = ("everything", "pipeline", "image", "restarts", "observability")
+_LONG = ("workers", "kafka_fixture", "security", "preflight", "postgres_faults", "secured_services")
 _ORDER = (
     "tests/faults/",
     *("tests/unit/", "tests/test_"),
     "tests/contract/",
-    "tests/system/stack/",
+    *(f"tests/system/stack/test_{name}.py" for name in _STACK),
     "tests/system/test_",
+    *(f"tests/integration/test_{name}.py" for name in _LONG),
     "tests/integration/",
 )
 

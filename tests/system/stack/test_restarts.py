@@ -7,6 +7,7 @@ import pytest
 from addresses import Addresses
 from compose import Stack
 from deliveries import deliver, eventually, stored, wait_stored
+from plans import full_form_only
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 SERVICES = ("ingest", "storage", "alerting")
@@ -87,6 +88,7 @@ def _require(condition: object) -> None:
     assert condition
 
 
+@full_form_only  # the fault suite's F5 takes the whole cluster away, under load
 def test_kafka_may_be_away(stack: Stack, addresses: Addresses) -> None:
     """Deliveries are taken by the spool, which outlives a killed ingest; Kafka gets them later."""
     stack.compose("kill", "--signal", "SIGKILL", "kafka")

@@ -21,6 +21,8 @@ from tests.support.kafka.ports import ReservedPorts
 
 NOBODY = "127.0.0.1:1"
 PATIENCE_S = 60.0
+# Some 150 deliveries a second: at any moment some are under way, and workers start all the same.
+_PAUSE_S = 0.05
 _EVENT = '{{"request_id":"{}","inference_status":{{"status":"succeeded"}},"output":"{}"}}'
 
 
@@ -106,7 +108,7 @@ Verdict = Literal["acked", "refused", "no-connection", "broken"]
 
 @dataclass
 class Sender:
-    """Sends without pause from several loops until stopped; each call on a new connection."""
+    """Sends from several loops until stopped; each call on a new connection, unless kept alive."""
 
     url: str
     loops: int = 8
@@ -170,7 +172,7 @@ class Sender:
             number += 1
             name = f"R{id(self):x}-{loop}-{number}"
             self.answers[name] = await self._call(session, name)
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(_PAUSE_S)
 
     async def _call(self, session: aiohttp.ClientSession, name: str) -> tuple[Verdict, str]:
         try:
@@ -188,7 +190,7 @@ def wait_until(is_so: Callable[[], Any], what: Callable[[], object] = lambda: ""
     ends_at = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < ends_at, f"gave up waiting: {what()}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def is_alive(pid: int) -> bool:

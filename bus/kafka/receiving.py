@@ -11,7 +11,8 @@ from typing import Any
 from kafka.errors import KafkaConnectionError
 
 _READ_BYTES = 64 << 10
-# Then what came is put where it belongs, so that no response lies in memory twice.
+# Then what came is put where it belongs, so that no response lies in memory twice. With TLS each
+# read takes a record of 16 KiB whole, so nothing decrypted waits unseen.
 _READS = 16
 _NOTHING_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 

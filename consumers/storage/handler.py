@@ -15,6 +15,7 @@ from bus.runtime.metrics import (
     INFERENCE_COST_USD,
     INFERENCE_RUNTIME_SECONDS,
     cap_model,
+    observe_all,
 )
 from consumers.gate import SchemaGate
 from consumers.storage.reading import read_batch
@@ -89,20 +90,17 @@ class StorageHandler:
 
 
 def _measure(events: Iterable[InferenceEvent]) -> None:
-    by_model: defaultdict[str, list[InferenceEvent]] = defaultdict(list)
+    by_model: defaultdict[str | None, list[InferenceEvent]] = defaultdict(list)
     for event in events:
-        by_model[cap_model(event.model)].append(event)
+        by_model[event.model].append(event)
     for model, its_events in by_model.items():
-        _measure_model(model, its_events)
+        _measure_model(cap_model(model), its_events)
 
 
 def _measure_model(model: str, events: Collection[InferenceEvent]) -> None:
-    # Looking a label up for each event took as long as observing it.
     runtimes_ms = [ms for event in events if (ms := int64(event.runtime_ms)) is not None]
     costs = [float(event.cost_usd) for event in events if event.cost_usd is not None]
     if runtimes_ms:
-        observe = INFERENCE_RUNTIME_SECONDS.labels(model).observe
-        for runtime_ms in runtimes_ms:
-            observe(runtime_ms / 1000)
+        observe_all(INFERENCE_RUNTIME_SECONDS.labels(model), [ms / 1000 for ms in runtimes_ms])
     if costs:
         INFERENCE_COST_USD.labels(model).inc(sum(costs))

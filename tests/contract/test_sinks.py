@@ -402,16 +402,16 @@ def test_a_connection_lost_amid_a_batch_is_waited_for(
     postgres_server: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of the batch is stored, and the next try has a new connection."""
-    jsonb = bulk_postgresql.Jsonb
+    values = bulk_postgresql.driver_values
     losses = iter([True])
 
-    def jsonb_after_a_loss(*arguments: Any) -> Any:
+    def values_after_a_loss(*arguments: Any) -> Any:
         if next(losses, False):
             with other.begin() as connection:
                 _end_the_others(connection)
-        return jsonb(*arguments)
+        return values(*arguments)
 
-    monkeypatch.setattr(bulk_postgresql, "Jsonb", jsonb_after_a_loss)
+    monkeypatch.setattr(bulk_postgresql, "driver_values", values_after_a_loss)
     with postgres.database(postgres_server) as url:
         upgrade(url)
         engine, other = open_engine(url), open_engine(url)

@@ -1,19 +1,20 @@
 """New events into PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-import orjson
 import psycopg
-from psycopg.types.json import Jsonb
 from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, exc
 
-from consumers.columns import Labels, Moment, Money, PlainText, plain_labels
-from consumers.storage.sinks.bulk_values import COLUMNS, plain_values
-from consumers.storage.sinks.mapping import Values
+from consumers.columns import Labels, Moment, Money, PlainText, in_utc
+from consumers.storage.sinks.base import Arrived
+from consumers.storage.sinks.bulk_values import COLUMNS, Driver, driver_values, labels_json
+from consumers.storage.sinks.mapping import event_values
 from consumers.storage.sinks.statements import insert_new
 from consumers.storage.tables import EVENTS
+from schemas.event import InferenceEvent
 
 _MAY_STAGE = "inferbus_may_stage"
 _NAMES = ", ".join(COLUMNS)
@@ -26,7 +27,7 @@ _MOVE = (
 )
 _TYPES = {
     PlainText: "text",
-    Labels: "jsonb",
+    Labels: "bytea",  # what we make of them are JSONB's own bytes
     Moment: "timestamptz",
     Money: "numeric",
     BigInteger: "int8",
@@ -34,10 +35,20 @@ _TYPES = {
     LargeBinary: "bytea",
 }
 _COLUMN_TYPES = [_TYPES[type(column.type)] for column in EVENTS.columns]
-_LABELS = COLUMNS.index("labels")
+_JSONB_VERSION = b"\x01"
 
 
-def insert_new_events(connection: Connection, rows: Sequence[Values]) -> set[str]:
+def _jsonb(labels: Mapping[str, str]) -> bytes:
+    # psycopg's Jsonb takes five times as long, 1 µs a row.
+    return _JSONB_VERSION + labels_json(labels)
+
+
+_COPIED = Driver(labels=_jsonb, money=lambda amount: amount, moment=in_utc)
+
+
+def insert_new_events(
+    connection: Connection, events: Mapping[str, Arrived[InferenceEvent]], stored_at: datetime
+) -> set[str]:
     """
     See `bulk.insert_new_events`.
 
@@ -46,9 +57,10 @@ def insert_new_events(connection: Connection, rows: Sequence[Values]) -> set[str
     as long either way. Where the server lets us make no such table, SQLAlchemy inserts.
     """
     if not _may_stage(connection):
+        rows = [event_values(each, stored_at) for each in events.values()]
         return {key.event_id for key in insert_new(connection, EVENTS, rows)}
     connection.exec_driver_sql(_STAGE)
-    _copy(connection, [_driver_values(row) for row in rows])
+    _copy(connection, (driver_values(each, stored_at, _COPIED) for each in events.values()))
     return set(connection.exec_driver_sql(_MOVE).scalars())
 
 
@@ -62,13 +74,7 @@ def _may_stage(connection: Connection) -> bool:
     return bool(connection.info[_MAY_STAGE])
 
 
-def _driver_values(row: Values) -> list[Any]:
-    values = plain_values(row)
-    values[_LABELS] = Jsonb(plain_labels(values[_LABELS]), orjson.dumps)
-    return values
-
-
-def _copy(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+def _copy(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
     driver: Any = connection.connection.driver_connection
     with _sqlalchemy_errors(), driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_COLUMN_TYPES)

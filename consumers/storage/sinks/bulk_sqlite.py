@@ -1,32 +1,34 @@
 """New events into SQLite."""
 
-from collections.abc import Iterator, Sequence
-from functools import cache, lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
-from consumers.columns import moment_text, plain_labels
-from consumers.storage.sinks.bulk_values import COLUMNS, plain_values
-from consumers.storage.sinks.mapping import Values
+from consumers.columns import moment_text
+from consumers.storage.sinks.base import Arrived
+from consumers.storage.sinks.bulk_values import Driver, driver_values, labels_json
 from consumers.storage.tables import EVENTS
+from schemas.event import InferenceEvent
 from schemas.money import plain
 
 _WHICH = "SELECT event_id FROM events WHERE event_id IN (SELECT value FROM json_each(?))"
 _INSERT = str(sqlite.insert(EVENTS).compile(dialect=sqlite.dialect()))
 # SQLite takes 32,766 parameters a statement, a row has 25.
 _MOST_ROWS = 256
-_LABELS, _COST = COLUMNS.index("labels"), COLUMNS.index("cost_usd")
-_RECEIVED, _STORED = COLUMNS.index("received_at"), COLUMNS.index("stored_at")
-# The same for every row of a batch.
-_stored_text = lru_cache(maxsize=1)(moment_text)
+_SQLITE = Driver(
+    labels=lambda labels: labels_json(labels).decode(), money=plain, moment=moment_text
+)
 
 
-def insert_new_events(connection: Connection, rows: Sequence[Values]) -> set[str]:
+def insert_new_events(
+    connection: Connection, events: Mapping[str, Arrived[InferenceEvent]], stored_at: datetime
+) -> set[str]:
     """
     See `bulk.insert_new_events`.
 
@@ -35,12 +37,13 @@ def insert_new_events(connection: Connection, rows: Sequence[Values]) -> set[str
     sqlite3's executemany (17) the interpreter's lock is left and taken at each row, and waited
     for each time while the next batch is being read.
     """
-    ids = orjson.dumps([row["event_id"] for row in rows]).decode()
-    stored = set(connection.exec_driver_sql(_WHICH, (ids,)).scalars())
-    new = [_driver_values(row) for row in rows if row["event_id"] not in stored]
-    for piece in _pieces(sorted(new, key=itemgetter(0))):
+    ids = orjson.dumps(list(events)).decode()
+    new = events.keys() - connection.exec_driver_sql(_WHICH, (ids,)).scalars()
+    at = moment_text(stored_at)
+    rows = [driver_values(events[event_id], at, _SQLITE) for event_id in sorted(new)]
+    for piece in _pieces(rows):
         connection.exec_driver_sql(_insert(len(piece)), tuple(chain.from_iterable(piece)))
-    return {values[0] for values in new}
+    return new
 
 
 def _pieces(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
@@ -58,13 +61,3 @@ def _pieces(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
 def _insert(rows: int) -> str:
     head, values = _INSERT.split(" VALUES ")
     return f"{head} VALUES {', '.join([values] * rows)}"
-
-
-def _driver_values(row: Values) -> tuple[Any, ...]:
-    values = plain_values(row)
-    values[_LABELS] = orjson.dumps(plain_labels(values[_LABELS])).decode()
-    if values[_COST] is not None:
-        values[_COST] = plain(values[_COST])
-    values[_RECEIVED] = moment_text(values[_RECEIVED])
-    values[_STORED] = _stored_text(values[_STORED])
-    return tuple(values)

@@ -1,21 +1,69 @@
 """An event's row as a driver takes it."""
 
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from consumers.columns import PlainText, plain_text
-from consumers.storage.sinks.mapping import Values
+import orjson
+
+from consumers.columns import PlainText, plain_labels, plain_text
+from consumers.storage.sinks.base import Arrived
+from consumers.storage.sinks.mapping import int64
 from consumers.storage.tables import EVENTS
+from schemas.event import InferenceEvent
 
 COLUMNS = [column.name for column in EVENTS.columns]
 _TEXTS = [at for at, column in enumerate(EVENTS.columns) if isinstance(column.type, PlainText)]
-_in_order = itemgetter(*COLUMNS)
 _texts_of = itemgetter(*_TEXTS)
+_NUL = b"\\u0000"  # as JSON writes it
 
 
-def plain_values(row: Values) -> list[Any]:
-    """Return the row's values in the order of the columns, each text as databases can keep it."""
-    values = list(_in_order(row))
+class Driver(NamedTuple):
+    """What a driver is given for what has no type of its own in it."""
+
+    labels: Callable[[Mapping[str, str]], Any]
+    money: Callable[[Decimal], Any]
+    moment: Callable[[datetime], Any]
+
+
+def driver_values(
+    arrived: Arrived[InferenceEvent], stored_at: Any, driver: Driver
+) -> Sequence[Any]:
+    """
+    Return an event's values in the order of the columns, each text as databases can keep it.
+
+    In one piece: by way of a dictionary and a list it took twice as long, 7 µs.
+    """
+    event, position, error = arrived.content, arrived.position, arrived.content.error
+    values = [
+        event.id,
+        event.provider,
+        event.request_id,
+        event.outcome.value,
+        event.provider_status,
+        event.model,
+        driver.labels(event.labels),
+        event.job,
+        driver.moment(event.received_at),
+        stored_at,
+        int64(event.runtime_ms),
+        None if event.cost_usd is None else driver.money(event.cost_usd),
+        int64(event.tokens_input),
+        int64(event.tokens_output),
+        event.output_kind,
+        error.code if error else None,
+        error.message if error else None,
+        event.inner_status,
+        event.body_sha256,
+        int64(event.body_bytes),
+        event.body,
+        event.payload_ref.url if event.payload_ref else None,
+        position.topic,
+        position.partition,
+        position.offset,
+    ]
     # One look at all texts together: 0.8 µs a row; thirteen looks take 2.
     joined = "".join(filter(None, _texts_of(values)))
     if not joined.isascii() or "\x00" in joined:
@@ -23,3 +71,14 @@ def plain_values(row: Values) -> list[Any]:
             if values[at] is not None:
                 values[at] = plain_text(values[at])
     return values
+
+
+def labels_json(labels: Mapping[str, str]) -> bytes:
+    """Return labels as JSON that both databases can keep."""
+    try:
+        written = orjson.dumps(labels)
+        if written.isascii() and _NUL not in written:
+            return written
+    except TypeError:
+        pass  # a lone surrogate
+    return orjson.dumps(plain_labels(labels))

@@ -1,6 +1,6 @@
 """The sink for SQLite and PostgreSQL."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, delete, exc, select
 
 from bus.errors import Poison, Transient
 from bus.failpoints import reach
-from consumers.columns import is_one_of
+from consumers.columns import is_one_of, plain_text
 from consumers.storage.content import is_same_content
 from consumers.storage.seen import (
     CONFLICT_BOOK,
@@ -72,26 +72,26 @@ def _write(connection: Connection, batch: Batch, now: datetime) -> Written:
 def _write_events(
     connection: Connection, arrived: Sequence[Arrived[InferenceEvent]], now: datetime
 ) -> Written:
-    rows = [event_values(each, now) for each in arrived]
-    firsts: dict[str, Values] = {}
-    for row in rows:
-        firsts.setdefault(row["event_id"], row)
-    new = insert_new_events(connection, list(firsts.values()))
-    removed = _take_back_events(connection, [firsts[event_id] for event_id in new])
+    places: dict[str, int] = {}
+    for at, each in enumerate(arrived):
+        places.setdefault(plain_text(each.content.id), at)
+    firsts = {event_id: arrived[at] for event_id, at in places.items()}
+    new = insert_new_events(connection, firsts, now)
+    removed = _take_back_events(connection, new)
     new -= removed.keys()
-    is_new = [row["event_id"] in new and row is firsts[row["event_id"]] for row in rows]
-    others = [row for row, is_first in zip(rows, is_new, strict=True) if not is_first]
+    stored_at = {places[event_id] for event_id in new}
+    others = [event_values(each, now) for at, each in enumerate(arrived) if at not in stored_at]
     repeats = [row for row in others if row["event_id"] not in removed]
     late = [row for row in others if _is_news(row, removed.get(row["event_id"]))]
-    stored = {event_id: firsts[event_id] for event_id in new}
+    repeated = {row["event_id"] for row in repeats} & new
+    stored = {event_id: event_values(firsts[event_id], now) for event_id in repeated}
     conflicts = _insert_conflicts(connection, _differing(connection, repeats, stored) + late)
-    events = [each.content for each, is_first in zip(arrived, is_new, strict=True) if is_first]
-    return Written(events, conflicts)
+    return Written([arrived[at].content for at in sorted(stored_at)], conflicts)
 
 
-def _take_back_events(connection: Connection, rows: Sequence[Values]) -> dict[str, Seen]:
+def _take_back_events(connection: Connection, event_ids: Collection[str]) -> dict[str, Seen]:
     """Delete the rows under whose ids retention has removed one; return what it left of those."""
-    seen = seen_under(connection, EVENT_BOOK.name, {row["event_id"] for row in rows})
+    seen = seen_under(connection, EVENT_BOOK.name, event_ids)
     if seen:
         connection.execute(delete(EVENTS).where(EVENTS.c.event_id.in_(sorted(seen))))
     return seen

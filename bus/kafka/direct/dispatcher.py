@@ -1,32 +1,27 @@
 """What goes to which broker next, and what becomes of the answers."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bus.errors import PublishError, RecordRefusedError
+from bus.errors import RecordRefusedError
 from bus.kafka.direct.batch import encode_batch, encode_record
 from bus.kafka.direct.judge import Judge
 from bus.kafka.direct.lane import Batch, Lane
 from bus.kafka.direct.lanes import Lanes
-from bus.kafka.direct.leaders import NOBODY, Leaders
+from bus.kafka.direct.leaders import NOBODY
 from bus.kafka.direct.overdue import Overdue
+from bus.kafka.direct.places import BROKEN, Places
 from bus.kafka.direct.requests import Answer, Said
-from bus.kafka.direct.topicless import Topicless
 from bus.kafka.direct.verdicts import Verdict
 from bus.kafka.direct.wire import Wire
 from bus.kafka.outbox import Outcome, Send, Settled
-from bus.kafka.preflight.access import right_missing
-from bus.kafka.preflight.rights import Right
-from bus.partitioner import Partitioner
 
 # What one request holds, Kafka's own default; a single larger batch goes alone.
 _REQUEST_BYTES = 1_048_576
 _CHECK_S = 0.25
 # How soon to look again while records wait for a pause to end or a connection to open.
 _SOON_S = 0.05
-_BROKEN = (TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +50,9 @@ class Dispatcher:
         self._silence_s = patience.silence_s
         self._judge = Judge(settle_all)
         self._overdue = Overdue(settle_all, patience.delivery_s)
-        self._partitioner = Partitioner()
-        self._leaders = Leaders()
-        self._nodes: frozenset[int] = frozenset()
         self._lanes = Lanes(batch_bytes)
-        self._topicless = Topicless()
-        self._denied: set[str] = set()  # that records came for, and whose rights may be given yet
+        self._places = Places(self._lanes, self._overdue, settle_all)
         self._flights: dict[int, list[Batch]] = {}
-        self._incoming: deque[Send] = deque()
         self._next_check_at = 0.0
         self._heard_at = 0.0
         self.oldest_at: float | None = None
@@ -71,7 +61,8 @@ class Dispatcher:
     @property
     def is_busy(self) -> bool:
         """Whether every broker that leads has a request in flight: nothing could be sent now."""
-        return bool(self._nodes) and self._nodes <= self._flights.keys()
+        nodes = self._places.nodes
+        return bool(nodes) and nodes <= self._flights.keys()
 
     def idle_s(self) -> float:
         """Return how long nothing is to be done unless something comes."""
@@ -81,22 +72,18 @@ class Dispatcher:
         """Go on by another wire; what was in flight on the old one may have been written."""
         for node in list(self._flights):
             self._answered(wire, Answer(node, None, "the connections were replaced"), now)
-        self._leaders, self._nodes = wire.leaders, frozenset()
-        for topic in self._topicless.begin_anew():
-            self._ask(wire, topic)
+        self._places.begin_anew(wire)
         self._heard_at = now
 
     def turn(
         self, wire: Wire, sends: Iterable[Send], answers: Iterable[Answer], now: float
     ) -> None:
         """Settle what was answered, place what came, send what can go."""
-        self._incoming += sends
-        if wire.leaders is not self._leaders:
-            self._told(wire, now)
+        self._places.take(sends)  # before anything that may raise
+        self._places.told(wire, now)
         for answer in answers:
             self._answered(wire, answer, now)
-        while self._incoming:
-            self._take_in(wire, self._incoming.popleft())
+        self._places.place_all(wire)
         if now >= self._next_check_at:
             self._check(wire, now)
         if self._lanes.is_any_ready and not self.is_busy:
@@ -111,59 +98,6 @@ class Dispatcher:
 
     def _is_stuck(self, silent_s: float) -> bool:
         return silent_s > self._silence_s
-
-    # What is where
-
-    def _told(self, wire: Wire, now: float) -> None:
-        """Take the leaders that the cluster has told."""
-        before, self._leaders = self._leaders, wire.leaders
-        self._nodes = self._leaders.nodes
-        for topic in before.by_topic.keys() - self._leaders.by_topic.keys():
-            if topic not in self._topicless:
-                wire.forget(topic)
-        for topic in self._leaders.denied:
-            wire.forget(topic)
-        for send in self._topicless.told(self._leaders, now):
-            self._place(wire, send)
-        if self._topicless:
-            # An answer that was on its way when we asked makes kafka-python forget that we did.
-            wire.ask()
-
-    def _take_in(self, wire: Wire, send: Send) -> None:
-        try:
-            self._place(wire, send)
-        except _BROKEN as error:
-            self._settle(send, RecordRefusedError(f"no record for {send.record.topic}: {error}"))
-        except BaseException as error:
-            self._settle(send, PublishError(f"not sent: {error}"))
-            raise
-
-    def _place(self, wire: Wire, send: Send) -> None:
-        topic = send.record.topic
-        partitions = self._leaders.partitions(topic)
-        if partitions is None:
-            self._wait_for_topic(wire, send)
-            return
-        self._lanes.add(send, self._partitioner.choose(send.record.key, partitions))
-
-    def _wait_for_topic(self, wire: Wire, send: Send) -> None:
-        topic = send.record.topic
-        if topic in self._leaders.denied:
-            self._denied.add(topic)
-            self._settle(send, PublishError(right_missing(Right("topic", topic, "WRITE")).message))
-        elif self._topicless.add(send):
-            self._ask(wire, topic)
-
-    def _ask(self, wire: Wire, topic: str) -> None:
-        try:
-            wire.ask(topic)
-        except RecordRefusedError as error:  # no name for a topic
-            self._settle_all([(send, error) for send in self._topicless.pop(topic)])
-
-    def _displace(self, wire: Wire, lane: Lane) -> None:
-        """Place a lane's sends anew: its partition is gone."""
-        if self._topicless.add_before(lane.at.topic, self._lanes.empty(lane)):
-            self._ask(wire, lane.at.topic)
 
     # What goes
 
@@ -185,9 +119,9 @@ class Dispatcher:
 
     def _node_of(self, wire: Wire, lane: Lane, now: float) -> int | None:
         """Return where a lane's next batch may go now, None where nowhere."""
-        node = self._leaders.leader(lane.at.topic, lane.at.partition)
+        node = self._places.leaders.leader(lane.at.topic, lane.at.partition)
         if node is None:
-            self._displace(wire, lane)
+            self._places.displace(wire, lane)
         elif now < lane.not_before:
             return None
         elif node == NOBODY:
@@ -201,7 +135,7 @@ class Dispatcher:
         try:
             records = [send.record for send in batch.sends]
             batch.data = encode_batch(records, time.time_ns() // 1_000_000)
-        except _BROKEN:
+        except BROKEN:
             self._refuse_broken(batch)
             return None
         lane.in_flight = batch
@@ -214,7 +148,7 @@ class Dispatcher:
         for send in batch.sends:
             try:
                 encode_record(send.record, 0)
-            except _BROKEN as error:
+            except BROKEN as error:
                 why = f"no record for {send.record.topic}: {error}"
                 self._settle(send, RecordRefusedError(why))
             else:
@@ -259,15 +193,8 @@ class Dispatcher:
 
     def _check(self, wire: Wire, now: float) -> None:
         self._next_check_at = now + _CHECK_S
-        while self._denied:
-            self._ask(wire, self._denied.pop())
-        for topic in self._topicless.missing(now):
-            wire.forget(topic)
-            self._overdue.miss(topic, self._topicless.pop(topic))
         oldest = [self._check_lane(lane, now) for lane in self._lanes]
-        self._overdue.check(self._topicless.sends(), now, "its topic is not known yet")
-        self._topicless.drop_answered()
-        oldest += [send.handed_over_at for send in self._topicless.sends()]
+        oldest += self._places.check(wire, now)
         self.oldest_at = min((at for at in oldest if at is not None), default=None)
 
     def _check_lane(self, lane: Lane, now: float) -> float | None:

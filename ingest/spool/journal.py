@@ -43,6 +43,9 @@ HANGS_AFTER_S = 2.5
 # Nor must it hold a sender's connection for ever: with the blob store's and the publish deadline
 # this stays below the 10 s of the strictest sender.
 APPEND_TIMEOUT_S = 2.5
+# A release waits for the next append, for so long at most: alone it would wake the thread, which
+# costs as much as an append. What is released and not yet written is published again after a kill.
+RELEASE_AFTER_S = 0.02
 # A frame's head and the members beside value, key and headers, rounded up.
 _OVERHEAD_BYTES = 512
 
@@ -67,6 +70,7 @@ class Journal:
         self._appending: Deadlines[asyncio.Future[int]] = Deadlines(APPEND_TIMEOUT_S, _too_late)
         self._fresh: list[Job] = []
         self._turn = OncePerTurn(self._hand_over)
+        self._releasing: asyncio.TimerHandle | None = None
         self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-journal", daemon=True)
         self._loop: asyncio.AbstractEventLoop
@@ -162,8 +166,10 @@ class Journal:
             raise SpoolFullError("the spool is full: is Kafka back? INFERBUS_SPOOL__MAX_BYTES")
 
     def release(self, entry_id: int) -> None:
-        """Mark an entry as not to be published again. Not synced: a repeat does no harm."""
-        self._do(Release(entry_id))
+        """Mark an entry as not to be published again, soon. Not synced: a repeat does no harm."""
+        self._fresh.append(Release(entry_id))
+        if self._releasing is None:
+            self._releasing = self._loop.call_later(RELEASE_AFTER_S, self._release)
 
     def refuse(self, entry_id: int, reason: str) -> None:
         """Set an entry aside: Kafka would refuse it again. Not synced, like a release."""
@@ -202,6 +208,10 @@ class Journal:
     def _do(self, job: Job) -> None:
         self._fresh.append(job)
         self._turn.ask()
+
+    def _release(self) -> None:
+        self._releasing = None
+        self._hand_over()
 
     def _hand_over(self) -> None:
         fresh, self._fresh = self._fresh, []

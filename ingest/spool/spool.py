@@ -96,7 +96,7 @@ class Spool:
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        return sum(journal.size for journal in self._journals)
+        return sum([journal.size for journal in self._journals])  # asked for with each append
 
     @property
     def oldest_at(self) -> float | None:
@@ -184,7 +184,8 @@ class Spool:
 
     def _room_bytes(self) -> int:
         """Return how much may still be appended, and let the other workers know our size."""
-        return self._max_bytes - self.size - self._others(self.size)
+        size = self.size
+        return self._max_bytes - size - self._others(size)
 
     async def _adopt(self, folder: Path) -> list[Ref]:
         try:

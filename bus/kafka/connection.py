@@ -88,9 +88,9 @@ def consumer_options(settings: KafkaSettings, client: str, tuning: KafkaTuning) 
         "isolation_level": "read_committed",
         "allow_auto_create_topics": False,
         "fetch_max_wait_ms": 250,
-        # A batch is one transaction and one commit. 2,000 would save a disk's sync and a broker's
-        # answer three times of four, but the first backlog left storage a quarter larger for good.
-        "max_poll_records": 500,
+        # A batch is one transaction and one commit. Of 500, each record costs storage a tenth more
+        # on SQLite and a third more on PostgreSQL; of 2,000, no less than of these.
+        "max_poll_records": 1000,
         # Of what is fetched, batches are made in memory; 50 MiB, the default, is a lot of it.
         "fetch_max_bytes": 16 << 20,
         "metrics_enabled": False,

@@ -69,7 +69,7 @@ class KafkaSubscription:
         self._guard.moved(self._clock())
 
     def poll(self, timeout_s: float) -> list[ReceivedRecord]:
-        """Return the next records, up to 500; raises `BusUnavailableError`."""
+        """Return the next records, up to 1,000; raises `BusUnavailableError`."""
         timeout_ms = max(_SHORTEST_POLL_MS, round(timeout_s * 1000))
         try:
             self._pause_newcomers()

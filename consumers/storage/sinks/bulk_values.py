@@ -41,7 +41,7 @@ def driver_values(
         event.id,
         event.provider,
         event.request_id,
-        event.outcome.value,
+        str(event.outcome),
         event.provider_status,
         event.model,
         driver.labels(event.labels),

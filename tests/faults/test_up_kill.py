@@ -79,8 +79,9 @@ _FORGETFUL = """\
 MUTANTS = {
     "answers before the journal has it": (
         "ingest/spool/keeper.py",
-        "        ref = await self._journaling.append(Delivered(record, event_id, body_sha256))\n",
-        _LATE,
+        "        ref = await self._journaling.append(Delivered(record, event_id, body_sha256))\n"
+        "        sends = ",
+        _LATE + "        sends = ",
     ),
     "releases what the broker acknowledges": (
         "inferbus/up.py",

@@ -27,12 +27,18 @@ from bus.worker.verdicts import Step, Verdicts
 log = structlog.get_logger()
 
 
+_FEW_RECORDS = 64
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
     """How a worker waits and when it gives up."""
 
     # A second is the shortest poll that is safe while a group rebalances (see bus.kafka).
     poll_s: float = 1.0
+    # How long what comes gathers after a batch of a few records, so that a trickle costs a tenth
+    # of a transaction and a commit for each of them: at 100 a second 10 % of a processor, not 38.
+    gather_s: float = 0.1
     retry: BackoffPolicy = field(default_factory=BackoffPolicy)
     # A consumer should be back within seconds of its broker.
     reconnect: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(0.5, 5.0))
@@ -158,6 +164,8 @@ class Worker:
             self._owes_commit = reader.has_ahead
             if not self._owes_commit:
                 self._commit(subscription)
+                if 0 < len(batch) < _FEW_RECORDS:
+                    self._stop.wait(self._options.gather_s)
             reader.report_lag()
         self._commit(subscription)
 

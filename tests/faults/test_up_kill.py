@@ -62,6 +62,10 @@ def test_up_loses_its_broker(tmp_path: Path) -> None:
     assert judgement.figures["unknown"] == 0
 
 
+_KEPT = """\
+        ref = await self._journaling.append(Delivered(record, event_id, body_sha256))
+        sends = self._journaling.sends
+"""
 _LATE = """\
         async def later() -> None:
             await asyncio.sleep(0.5)
@@ -79,9 +83,8 @@ _FORGETFUL = """\
 MUTANTS = {
     "answers before the journal has it": (
         "ingest/spool/keeper.py",
-        "        ref = await self._journaling.append(Delivered(record, event_id, body_sha256))\n"
-        "        sends = ",
-        _LATE + "        sends = ",
+        _KEPT,
+        _LATE,
     ),
     "releases what the broker acknowledges": (
         "inferbus/up.py",

@@ -30,7 +30,10 @@ from bus.worker import Worker, WorkerOptions, WorkerPart, telling
 
 TOPIC, DEAD, GROUP = "t", "t.deadletter", "g"
 QUICK = WorkerOptions(
-    poll_s=0.01, retry=BackoffPolicy(0.001, 0.001), reconnect=BackoffPolicy(0.001, 0.001)
+    poll_s=0.01,
+    gather_s=0,
+    retry=BackoffPolicy(0.001, 0.001),
+    reconnect=BackoffPolicy(0.001, 0.001),
 )
 Batch = Sequence[ReceivedRecord]
 
@@ -316,7 +319,7 @@ def test_a_dead_letter_is_not_parked_again(bus: MemoryBus) -> None:
 def test_a_flood_of_poison_blows_the_fuse(bus: MemoryBus) -> None:
     """The worker stops with its reason, most of the topic untouched."""
     put(bus, *(b"bad%d" % number for number in range(500)))
-    options = WorkerOptions(poll_s=0.01, fuse=FuseLimits(window=20, per_minute=1000))
+    options = WorkerOptions(poll_s=0.01, gather_s=0, fuse=FuseLimits(window=20, per_minute=1000))
     worker = make_worker(bus, Sink(until=1), options)
 
     with pytest.raises(FuseBlownError):
@@ -377,7 +380,7 @@ def test_records_of_a_lost_partition_are_left_to_their_new_owner() -> None:
     publisher = bus.publisher("test")
     for number in range(20):
         publisher.submit(Record(TOPIC, str(number).encode(), b"v")).result(0)
-    options = WorkerOptions(poll_s=0.001, retry=BackoffPolicy(0.02, 0.02))
+    options = WorkerOptions(poll_s=0.001, gather_s=0, retry=BackoffPolicy(0.02, 0.02))
     held: list[set[int]] = []
 
     class Losing:
@@ -452,7 +455,7 @@ async def test_a_part_says_when_its_worker_dies(bus: MemoryBus) -> None:
 async def test_a_blown_fuse_leaves_the_process_there_to_say_so(bus: MemoryBus) -> None:
     """Started anew by a supervisor it would park as many again, until the topic is empty."""
     put(bus, *(b"bad%d" % number for number in range(50)))
-    options = WorkerOptions(poll_s=0.01, fuse=FuseLimits(window=20, per_minute=1000))
+    options = WorkerOptions(poll_s=0.01, gather_s=0, fuse=FuseLimits(window=20, per_minute=1000))
     failures: list[str] = []
     worker = make_worker(bus, Sink(until=1), options)
     part = WorkerPart(worker, failures.append)

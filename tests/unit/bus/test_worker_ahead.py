@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -16,7 +17,10 @@ from bus.worker import Worker, WorkerOptions
 TOPIC, DEAD, GROUP = "t", "t.deadletter", "g"
 ONE, OTHER = TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)
 QUICK = WorkerOptions(
-    poll_s=0.01, retry=BackoffPolicy(0.001, 0.001), reconnect=BackoffPolicy(0.001, 0.001)
+    poll_s=0.01,
+    gather_s=0,
+    retry=BackoffPolicy(0.001, 0.001),
+    reconnect=BackoffPolicy(0.001, 0.001),
 )
 PATIENCE_S = 60.0
 
@@ -38,6 +42,7 @@ class Script:
         self.polls = list(polls)
         self.held = frozenset({ONE, OTHER})
         self.at_poll: Callable[[int], None] = lambda _number: None
+        self.at_commit: Callable[[], object] = nothing
         self.polled = 0
         self.committed: dict[TopicPartition, int] = {}
         self.commits: list[dict[TopicPartition, int]] = []
@@ -70,6 +75,7 @@ class Script:
         held = {at: offset for at, offset in next_offsets.items() if at in self.held}
         self.commits.append(held)
         self.committed |= held
+        self.at_commit()
 
     def pause(self) -> None:
         """Nothing to do: the script has its own times."""
@@ -119,8 +125,8 @@ def fail(error: BaseException) -> Callable[[], None]:
     return act
 
 
-def a_worker(script: Script, hand: Hand) -> Worker:
-    worker = Worker("ahead", script, GROUP, [TOPIC], hand, dead_letter_topic=DEAD, options=QUICK)
+def a_worker(script: Script, hand: Hand, options: WorkerOptions = QUICK) -> Worker:
+    worker = Worker("ahead", script, GROUP, [TOPIC], hand, dead_letter_topic=DEAD, options=options)
     hand.worker = worker
     return worker
 
@@ -138,6 +144,33 @@ def test_the_next_batch_is_read_while_one_is_handled() -> None:
 
     assert hand.kept == [(0, 0), (0, 1)]
     assert script.committed == {ONE: 2}
+
+
+def test_after_a_few_records_what_comes_gathers() -> None:
+    """The first is handled and committed at once; a stop does not wait for the others."""
+    script = Script(records(0), records(1), more=0)
+    is_committed = threading.Event()
+    hand = Hand(9)
+    worker = a_worker(script, hand, replace(QUICK, gather_s=PATIENCE_S))
+    script.at_commit = is_committed.set
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+
+    assert is_committed.wait(PATIENCE_S)
+    worker.stop()
+    thread.join(PATIENCE_S / 2)
+
+    assert not thread.is_alive()
+    assert hand.kept == [(0, 0)]
+
+
+def test_nothing_gathers_after_many_records_or_while_more_wait() -> None:
+    """At full speed it would cost a tenth of a second a batch."""
+    script = Script(records(*range(64)), records(64), records(65))
+
+    a_worker(script, hand := Hand(66), replace(QUICK, gather_s=PATIENCE_S)).run()
+
+    assert len(hand.kept) == 66
 
 
 def test_no_more_than_one_batch_is_read_ahead() -> None:

@@ -106,11 +106,14 @@ class Relay:
         ends_at = self._clock() + patience_s
         while self._handed and self._link is not None and self._clock() < ends_at:  # noqa: ASYNC110
             await asyncio.sleep(_SETTLE_EVERY_S)  # only at a stop
-        if self._link is not None:
+        if self._running is None:
+            return
+        if self._link is None:  # it is about to start a process, or waits before the next one
+            self._running.cancel()
+        else:
             self._link.close()
-        if self._running is not None:
-            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(self._running, 2 * _END_S)
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(self._running, 2 * _END_S)
 
     async def _run(self) -> None:
         while not self._is_stopping:

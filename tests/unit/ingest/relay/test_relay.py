@@ -15,6 +15,8 @@ from ingest.relay.relay import Relay
 from ingest.relay.serving import Serving
 from tests.support.spooling import ToldPublisher, record, settle
 
+AT_ONCE = BackoffPolicy(0.0, 0.0)
+
 
 class Pipe(asyncio.WriteTransport):
     """One direction of a connection: what is written the other side receives a turn later."""
@@ -65,7 +67,7 @@ class Process:
 class Bench:
     """A relay, its processes one after the other, and what it tells of entries."""
 
-    def __init__(self, tick_s: float = 60.0) -> None:
+    def __init__(self, tick_s: float = 60.0, restart: BackoffPolicy = AT_ONCE) -> None:
         self.publisher = ToldPublisher()
         self.processes: list[Process] = []
         self.done: list[int] = []
@@ -73,9 +75,7 @@ class Bench:
         self.given_back: list[int] = []
         self.cannot_start = False
         self.now = 0.0
-        self.relay = Relay(
-            self._start, self, lambda: self.now, tick_s=tick_s, restart=BackoffPolicy(0.0, 0.0)
-        )
+        self.relay = Relay(self._start, self, lambda: self.now, tick_s=tick_s, restart=restart)
 
     async def _start(self) -> Process:
         if self.cannot_start:
@@ -209,6 +209,19 @@ async def test_where_none_can_be_started_everything_goes_another_way() -> None:
     assert bench.relay.obstacle() == "the relay is starting"
     assert bench.relay.kafka_problem is None
     await bench.relay.stop(0.0)
+
+
+async def test_a_stop_does_not_wait_for_another_process() -> None:
+    """One that cannot be started, and would be tried again in ten minutes."""
+    bench = Bench(restart=BackoffPolicy(600.0, 600.0))
+    bench.cannot_start = True
+    bench.relay.start()
+    await settle()
+
+    stopping = asyncio.create_task(bench.relay.stop(600.0))
+    await settle()
+
+    assert stopping.done()
 
 
 async def test_a_stop_waits_for_what_was_handed_over() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bus.errors import PublishTimeoutError, RecordRefusedError
+from bus.records import Record
 from bus.runtime.settings_sections import IngestSettings
 from ingest.blobs import PUT_DEADLINE_S
 from ingest.keeping import Kept, NotDurableError
@@ -14,7 +15,7 @@ from ingest.spool import keeper
 from ingest.spool.circuit import Circuit
 from ingest.spool.first_send import FirstSends
 from ingest.spool.journal import APPEND_TIMEOUT_S
-from ingest.spool.keeper import AlwaysKeeper, FallbackKeeper, Journaling
+from ingest.spool.keeper import AlwaysKeeper, FallbackKeeper, Journaling, RelayKeeper
 from ingest.spool.pace import Traffic
 from ingest.spool.releases import ByAcknowledgement, BySettlement, Releases
 from ingest.spool.spool import Ref
@@ -23,6 +24,20 @@ from tests.support.spooling import MemorySpool, ToldPublisher, record, settle
 # As good as none: the deadline of a delivery that is not to be waited for.
 SOON_S = 0.0
 FAR_S = 60.0
+
+
+class ToldRelay:
+    """Remembers what it was handed; takes nothing while `why` is set."""
+
+    def __init__(self) -> None:
+        self.why: str | None = None
+        self.handed: dict[int, Record] = {}
+
+    def obstacle(self) -> str | None:
+        return self.why
+
+    def publish(self, entry_id: int, record: Record) -> None:
+        self.handed[entry_id] = record
 
 
 class Bench:
@@ -41,6 +56,8 @@ class Bench:
         self.fallback = FallbackKeeper(self.journaling)
         self.always = AlwaysKeeper(self.journaling, waits=True)
         self.at_once = AlwaysKeeper(self.journaling, waits=False)
+        self.relay: Any = ToldRelay()
+        self.relayed = RelayKeeper(self.journaling, self.relay)
 
     def add(self, refs: list[Ref]) -> None:
         self.drained += refs
@@ -116,7 +133,7 @@ async def test_what_kafka_refuses_for_good_is_set_aside() -> None:
     assert bench.drained == []
 
 
-@pytest.mark.parametrize("name", ["fallback", "always", "at_once"])
+@pytest.mark.parametrize("name", ["fallback", "always", "at_once", "relayed"])
 async def test_without_disk_and_kafka_nothing_is_durable(name: str) -> None:
     bench = Bench()
     bench.spool.failure = "No space left on device"
@@ -125,7 +142,7 @@ async def test_without_disk_and_kafka_nothing_is_durable(name: str) -> None:
         await keep(getattr(bench, name))
 
 
-@pytest.mark.parametrize("name", ["always", "at_once"])
+@pytest.mark.parametrize("name", ["always", "at_once", "relayed"])
 async def test_with_the_spool_first_a_failing_disk_refuses_also_beside_kafka(name: str) -> None:
     """And nothing is sent that the sender is told to send again."""
     bench = Bench(FAR_S)
@@ -135,6 +152,7 @@ async def test_with_the_spool_first_a_failing_disk_refuses_also_beside_kafka(nam
     with pytest.raises(NotDurableError):
         await keep(getattr(bench, name))
     assert bench.publisher.sent == []
+    assert bench.relay.handed == {}
 
 
 async def test_a_failing_disk_leaves_kafka() -> None:
@@ -236,6 +254,42 @@ async def test_answering_from_the_spool_waits_for_nobody() -> None:
     assert len(bench.publisher.sent) == 1
 
 
+async def test_a_relay_is_handed_what_is_on_disk() -> None:
+    """Its acknowledgement releases; nothing is published here."""
+    bench = Bench(FAR_S)
+
+    assert await keep(bench.relayed) == Kept("spool", None)
+
+    assert list(bench.spool.entries) == [Ref(1)]
+    assert bench.relay.handed == {1: record(1)}
+    assert (bench.publisher.sent, bench.spool.released) == ([], [])
+    bench.journaling.relayed([1])
+    assert bench.spool.released == [Ref(1)]
+    assert bench.drained == []
+
+
+async def test_what_a_relay_gives_back_is_drained_and_what_it_says_is_refused_set_aside() -> None:
+    bench = Bench(FAR_S)
+    for number in (1, 2, 3):
+        await keep(bench.relayed, number)
+
+    bench.journaling.not_relayed([1, 3])
+    bench.journaling.relay_refused(2, "too large")
+
+    assert bench.drained == [Ref(1), Ref(3)]
+    assert bench.spool.refusals == {Ref(2): "too large"}
+    assert bench.spool.released == []
+
+
+async def test_what_a_relay_does_not_take_is_left_to_the_drainer() -> None:
+    bench = Bench(FAR_S)
+    bench.relay.why = "the relay is starting"
+
+    assert await keep(bench.relayed) == Kept("spool", None)
+
+    assert (bench.relay.handed, bench.drained) == ({}, [Ref(1)])
+
+
 async def test_a_broker_that_forgets_releases_nothing_by_its_acknowledgement() -> None:
     bench = Bench(FAR_S, lambda release: BySettlement(release, lambda _: {"storage", "alerting"}))
     bench.publisher.answers = None
@@ -263,11 +317,12 @@ async def test_a_broker_that_forgets_is_given_no_more_than_it_can_hold() -> None
     assert bench.drained == [Ref(2)]
 
 
-async def test_a_whole_body_is_left_to_the_drainer() -> None:
+@pytest.mark.parametrize("name", ["fallback", "always", "relayed"])
+async def test_a_whole_body_is_left_to_the_drainer(name: str) -> None:
     bench = Bench(FAR_S)
 
-    kept = await bench.fallback.keep_whole(record(), "e", "sha")
+    kept = await getattr(bench, name).keep_whole(record(), "e", "sha")
 
     assert kept == Kept("spool", None)
     assert bench.spool.entries[Ref(1)].is_whole
-    assert (bench.publisher.sent, bench.drained) == ([], [Ref(1)])
+    assert (bench.publisher.sent, bench.relay.handed, bench.drained) == ([], {}, [Ref(1)])

@@ -6,8 +6,9 @@ balanced. One that is supervised keeps them here instead.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 
@@ -94,52 +95,52 @@ def keep_metrics_in(cells: Cells) -> None:
     """
     from prometheus_client import values
 
-    values.ValueClass = _cell_values(cells)
+    values.ValueClass = type("CellValue", (_CellValue,), {"cells": cells, "taking": Lock()})
 
 
-def _cell_values(cells: Cells) -> type:
-    floats = cells.floats
-    taking = Lock()
+class _CellValue:
+    """prometheus-client's `MutexValue`, but for where the number lies: in one of `cells`."""
 
-    class CellValue:
-        """prometheus-client's `MutexValue`, but for where the number lies."""
+    cells: ClassVar[Cells]
+    taking: ClassVar[AbstractContextManager[Any]]
+    _multiprocess = False
 
-        _multiprocess = False
+    def __init__(
+        self,
+        typ: str,
+        metric_name: str,
+        name: str,
+        labelnames: Sequence[str],
+        labelvalues: Sequence[str],
+        help_text: str,
+        **_: Any,
+    ) -> None:
+        labels = dict(zip(labelnames, labelvalues, strict=True))
+        with self.taking:
+            at = self.cells.take(CellName(typ, metric_name, name, labels, help_text))
+        self._floats = self.cells.floats if at is not None else _a_float_of_its_own()
+        self._at = at or 0
+        self._lock = Lock()
+        self._exemplar: Any = None
 
-        def __init__(
-            self,
-            typ: str,
-            metric_name: str,
-            name: str,
-            labelnames: Sequence[str],
-            labelvalues: Sequence[str],
-            help_text: str,
-            **_: Any,
-        ) -> None:
-            labels = dict(zip(labelnames, labelvalues, strict=True))
-            with taking:
-                at = cells.take(CellName(typ, metric_name, name, labels, help_text))
-            self._floats = floats if at is not None else memoryview(bytearray(8)).cast("d")
-            self._at = at or 0
-            self._lock = Lock()
-            self._exemplar: Any = None
+    def inc(self, amount: float) -> None:
+        with self._lock:
+            self._floats[self._at] += amount
 
-        def inc(self, amount: float) -> None:
-            with self._lock:
-                self._floats[self._at] += amount
+    def set(self, value: float, timestamp: float | None = None) -> None:
+        del timestamp
+        with self._lock:
+            self._floats[self._at] = value
 
-        def set(self, value: float, timestamp: float | None = None) -> None:
-            del timestamp
-            with self._lock:
-                self._floats[self._at] = value
+    def get(self) -> float:
+        return self._floats[self._at]
 
-        def get(self) -> float:
-            return self._floats[self._at]
+    def set_exemplar(self, exemplar: Any) -> None:
+        self._exemplar = exemplar
 
-        def set_exemplar(self, exemplar: Any) -> None:
-            self._exemplar = exemplar
+    def get_exemplar(self) -> Any:
+        return self._exemplar
 
-        def get_exemplar(self) -> Any:
-            return self._exemplar
 
-    return CellValue
+def _a_float_of_its_own() -> "memoryview[float]":
+    return memoryview(bytearray(8)).cast("d")

@@ -12,7 +12,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _Message = TypeVar("_Message")
 
 Batch = list[tuple[int, Record]]
-"""Entry ids and the records to publish, all that one turn of the ingress' loop has brought."""
+"""Entry ids and the records to publish, all that have gathered."""
 
 
 class Failure(msgspec.Struct, array_like=True, frozen=True):

@@ -75,7 +75,9 @@ class Bench:
         self.given_back: list[int] = []
         self.cannot_start = False
         self.now = 0.0
-        self.relay = Relay(self._start, self, lambda: self.now, tick_s=tick_s, restart=restart)
+        self.relay = Relay(
+            self._start, self, lambda: self.now, gather_s=0.0, tick_s=tick_s, restart=restart
+        )
 
     async def _start(self) -> Process:
         if self.cannot_start:
@@ -115,7 +117,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 async def test_what_kafka_acknowledges_is_told_by_entry(bench: Bench) -> None:
-    """All that a turn brought goes over at once, and comes back at once."""
+    """All that has gathered goes over at once, and comes back at once."""
     await bench.publish([1, 2, 3])
     assert bench.publisher.sent == [record(1), record(2), record(3)]
     assert bench.done == []

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import orjson
 from sqlalchemy import (
     ARRAY,
@@ -31,7 +30,6 @@ from schemas.money import plain
 metadata = MetaData()
 """Every table of every consumer."""
 
-_MOMENT_CHARS = len("2026-11-24T08:00:00.000000Z")
 _REPLACEMENT = "\ufffd"  # U+FFFD REPLACEMENT CHARACTER
 
 
@@ -60,9 +58,7 @@ def moment_text(moment: datetime) -> str:
 
     Refuses one without a time zone: nobody could say when it was.
     """
-    utc = in_utc(moment)
-    text: str = msgspec.to_builtins(utc)  # 0.1 µs, where isoformat takes 1.2
-    return text if len(text) == _MOMENT_CHARS else rfc3339(utc)  # it leaves out six zeros
+    return rfc3339(in_utc(moment))
 
 
 def in_utc(moment: datetime) -> datetime:

@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from bus.runtime.visible import visible, visible_json
-from schemas.clock import rfc3339
 from schemas.money import plain
 
 if TYPE_CHECKING:
@@ -164,6 +163,8 @@ def _plain_value(value: object) -> str | int | float | list[Any] | dict[str, Any
     """Turn what JSON does not know into what it knows."""
     match value:
         case datetime():
+            from schemas.clock import rfc3339  # --help need not load its encoder
+
             return rfc3339(value)
         case Decimal():
             return plain(value)

@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from inferbus.errors import WrongUsageError
-from schemas.clock import parse_rfc3339
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*([smhdw])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -22,6 +21,8 @@ def parse_duration(text: str) -> timedelta:
 
 def parse_since(text: str, now: datetime) -> datetime:
     """Read `2h` as that long before `now`, or an RFC 3339 time; raises `WrongUsageError`."""
+    from schemas.clock import parse_rfc3339  # --help need not load its encoder
+
     try:
         return parse_rfc3339(text)
     except ValueError:

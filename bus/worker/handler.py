@@ -21,6 +21,13 @@ class Handler(Protocol):
         ...
 
 
+Foresee = Callable[[Batch], None]
+"""
+Is given the next batch while the one before is being handled; from the thread that reads.
+
+It may prepare what `handle` will do with that batch, if ever, and must wait for nothing.
+"""
+
 Handled = Callable[[str, Batch], None]
 """Is told of the consumer and each batch that it has made durable; from the worker's thread."""
 

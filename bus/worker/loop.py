@@ -19,7 +19,7 @@ from bus.runtime.health import Check
 from bus.runtime.metrics import RECORDS, SETTLE_SECONDS
 from bus.worker.aside import Aside
 from bus.worker.gate import Gate
-from bus.worker.handler import Batch, Handler
+from bus.worker.handler import Batch, Foresee, Handler
 from bus.worker.losses import Losses
 from bus.worker.reading import BatchReader
 from bus.worker.verdicts import Step, Verdicts
@@ -32,7 +32,7 @@ _FEW_RECORDS = 64
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker waits and when it gives up."""
+    """How a worker waits, when it gives up, and to whom it shows the next batch."""
 
     # A second is the shortest poll that is safe while a group rebalances (see bus.kafka).
     poll_s: float = 1.0
@@ -43,6 +43,7 @@ class WorkerOptions:
     # A consumer should be back within seconds of its broker.
     reconnect: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(0.5, 5.0))
     fuse: FuseLimits = field(default_factory=FuseLimits)
+    foresee: Foresee | None = None
 
 
 class Worker:
@@ -197,7 +198,7 @@ class Worker:
             if self._owes_commit:
                 self._commit(subscription)
             if reader.may_read_ahead(chunk):
-                reader.read_ahead()
+                self._show(reader.read_ahead())
         finally:  # whatever became of it: the chunk is in the handler's hands
             step = handling.result()
             if step.settled is not None:
@@ -205,6 +206,10 @@ class Worker:
                 RECORDS.labels(self.consumer, step.settled).inc(len(chunk))
                 self._check = Check()
         return step
+
+    def _show(self, coming: Batch) -> None:
+        if coming and self._options.foresee is not None:
+            self._options.foresee(coming)
 
     def _wait(self, subscription: Subscription, reader: BatchReader, seconds: float) -> None:
         """Wait while paused but polling, so that the group keeps us as a member."""

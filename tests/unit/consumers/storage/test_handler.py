@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -13,6 +14,7 @@ from bus.errors import Poison, Transient
 from bus.records import Position, ReceivedRecord, Record, event_record, quarantine_record
 from consumers.gate import SchemaGate
 from consumers.storage.handler import StorageHandler
+from consumers.storage.reading import read_batch
 from consumers.storage.sinks.base import Batch, Written
 from schemas.event import InferenceEvent
 from schemas.topics import TopicNames
@@ -103,6 +105,41 @@ def test_a_record_that_cannot_be_read_is_poison(topic: str, value: bytes | None)
 
     assert caught.value.reason == "undecodable"
     assert sink.batches == []
+
+
+def test_what_was_foreseen_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only that very batch: of any other the handler reads what it says itself."""
+    read: list[Sequence[ReceivedRecord]] = []
+
+    def read_and_note(batch: Sequence[ReceivedRecord], *rest: Any) -> Batch:
+        read.append(batch)
+        return read_batch(batch, *rest)
+
+    monkeypatch.setattr("consumers.storage.handler.read_batch", read_and_note)
+    handler = _handler(sink := _Sink())
+    one, other, third = (_of(an_event(name)) for name in ("R1", "R2", "R3"))
+
+    handler.foresee(one)
+    handler.handle(one)
+    handler.foresee(other)
+    handler.handle(third)
+    handler.handle(other)
+
+    assert read == [one, other, third, other]
+    assert [said.events[0].content.request_id for said in sink.batches] == ["R1", "R3", "R2"]
+
+
+def test_what_is_foreseen_and_cannot_be_read_is_poison_when_its_turn_comes() -> None:
+    """Not before: the batch in hand has nothing to do with it."""
+    handler = _handler(sink := _Sink())
+    bad = [_received(Record(TOPICS.of("succeeded"), b"k", b"not an event"))]
+
+    handler.foresee(bad)
+    handler.handle(_of(an_event()))
+    with pytest.raises(Poison):
+        handler.handle(bad)
+
+    assert len(sink.batches) == 1
 
 
 def test_a_dead_letter_that_no_worker_parked_is_kept_all_the_same() -> None:

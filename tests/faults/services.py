@@ -144,6 +144,21 @@ class Service:
         raise AssertionError(f"{self.name} is not ready: {said}\n{self.log[-2000:]}")
 
 
+def children(pid: int, module: str) -> list[int]:
+    """Return the process ids of a process' children that run a module of ours."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    pids = [int(child) for file in threads for child in _said_of(file).split()]
+    return [child for child in pids if module in _said_of(Path(f"/proc/{child}/cmdline"))]
+
+
+def _said_of(file: Path) -> str:
+    """Read what the kernel says of a process; nothing of one that has ended."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def ask(url: str) -> tuple[int, str]:
     """Return status and body of a GET; status 0 where nobody answers."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.faults.load import Sender
 from tests.faults.pills import publish_pills
 from tests.faults.report import FULL, REPORT, full_form_only, scaled
 from tests.faults.rows import Run, row
-from tests.faults.services import Service, ask
+from tests.faults.services import Service, ask, children
 from tests.faults.system import System
 from tests.support.kafka import KafkaCluster
 from tests.support.kafka.node import KILLS
@@ -63,16 +63,58 @@ def test_f15_ingest_stopped_in_order_under_load(one_node: KafkaCluster, system: 
             run.load.wait_for_acks(5)
 
 
+FROM_JOURNAL = {"INFERBUS_SPOOL__MODE": "always", "INFERBUS_SPOOL__ANSWER": "spool"}
+
+
 @pytest.fixture
 def two_workers(system: System) -> Iterator[System]:
     """The system with an ingest of two workers, and with one again afterwards."""
+    yield from _with_ingest(system, {"INFERBUS_INGEST__WORKERS": "2"})
+
+
+@pytest.fixture
+def journal_first(system: System) -> Iterator[System]:
+    """The system with an ingest that answers from its journal, and as it was afterwards."""
+    yield from _with_ingest(system, FROM_JOURNAL)
+
+
+def _with_ingest(system: System, settings: Mapping[str, str]) -> Iterator[System]:
     ingest = system["ingest"]
-    for settings in ({"INFERBUS_INGEST__WORKERS": "2"}, {}):
+    for given in (settings, {}):
         ingest.kill()  # nothing is under way between rows, and in order it takes its grace
-        ingest.start(**settings)
+        ingest.start(**given)
         ingest.wait_ready()
-        if settings:
+        if given:
             yield system
+
+
+def test_f14_relays_and_their_ingest_killed_under_load(
+    one_node: KafkaCluster, journal_first: System
+) -> None:
+    """What was answered from the journal is published by the ingress, or its next start."""
+    kills = int(scaled(3, 20))
+    what = f"answers from the journal; its relay SIGKILL x{kills}, the ingest each third time"
+    ingest = journal_first["ingest"]
+    with row("F14", what, journal_first, Sender(rate=150)) as run:
+        for turn in range(kills):
+            run.go_on(CHANCE.uniform(0.2, 1.2))
+            if turn % 3 == 1:
+                ingest.kill()
+                ingest.start(**FROM_JOURNAL)
+                ingest.wait_ready()
+            else:
+                _end_relay(ingest)
+                KILLS.sent += 1
+            run.fault_is_over()
+            run.load.wait_for_acks(5)
+
+
+def _end_relay(ingest: Service) -> None:
+    ends_at = time.monotonic() + 120
+    while not (relays := children(ingest.pid, "inferbus.relay")):
+        assert time.monotonic() < ends_at, f"no relay runs\n{ingest.log[-2000:]}"
+        time.sleep(0.05)
+    os.kill(relays[0], signal.SIGKILL)
 
 
 def test_f14_workers_killed_under_load(one_node: KafkaCluster, two_workers: System) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.services import INFERBUS
+from tests.faults.services import INFERBUS, children
 from tests.support.workers import (
     NOBODY,
     Endpoint,
@@ -42,17 +42,7 @@ def ingest(tmp_path: Path, real_kafka: str, topic_prefix: str) -> Iterator[Endpo
 
 def _relays(ingest: Endpoint) -> list[int]:
     """Return the process ids of the relays of an ingest without further workers."""
-    threads = Path(f"/proc/{ingest.service.pid}/task").glob("*/children")
-    pids = [int(pid) for file in threads for pid in _read(file).split()]
-    return [pid for pid in pids if "inferbus.relay" in _read(Path(f"/proc/{pid}/cmdline"))]
-
-
-def _read(file: Path) -> str:
-    """Read what the kernel says of a process; nothing of one that has ended."""
-    try:
-        return file.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    return children(ingest.service.pid, "inferbus.relay")
 
 
 def _is_all_published(ingest: Endpoint) -> bool:

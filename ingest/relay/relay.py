@@ -22,6 +22,7 @@ _TICK_S = 1.0
 # It reports four times a second. Counted in ticks of our own loop, not on the clock: who was
 # stopped for a minute has not listened for a minute.
 _SILENT_TICKS = 10
+_STARTING_TICKS = 60
 _END_S = 2.0
 _SETTLE_EVERY_S = 0.01
 _STARTING = "the relay is starting"
@@ -124,11 +125,11 @@ class Relay:
     async def _run(self) -> None:
         while not self._is_stopping:
             try:
-                process = await self._start()
+                await self._accompany(await self._start())
             except OSError as error:
                 log.warning("relay_not_started", reason=str(error))
-            else:
-                await self._accompany(process)
+            except Exception:  # whatever it was, the next one may do better
+                log.exception("relay_failed")
             if not self._is_stopping:
                 await asyncio.sleep(self._backoff.failed(0.0))
 
@@ -147,7 +148,7 @@ class Relay:
     async def _until_gone(self, link: Link) -> None:
         """Return once the process has gone, or is silent for so long that it must go."""
         silent_ticks, heard = 0, 0
-        while silent_ticks < _SILENT_TICKS:
+        while silent_ticks < (_SILENT_TICKS if heard else _STARTING_TICKS):
             await asyncio.wait({link.gone}, timeout=self._tick_s)
             if link.gone.done():
                 return

@@ -57,6 +57,10 @@ class Process:
             self._pipe.abort()
         self.ended.set()
 
+    async def kill_and_wait(self) -> int:
+        self.kill()
+        return 0
+
     async def status(self) -> int:
         if self.serving.has_ended:
             self.ended.set()
@@ -180,11 +184,14 @@ async def test_what_is_handed_over_as_the_process_ends_is_given_back(bench: Benc
     assert bench.given_back == [1]
 
 
-async def test_a_process_that_says_nothing_is_ended() -> None:
+@pytest.mark.parametrize("has_reported", [True, False])
+async def test_a_process_that_says_nothing_is_ended(*, has_reported: bool) -> None:
     """As one that was stopped: nobody would answer for what it was given."""
     bench = Bench(tick_s=0.0)
     bench.relay.start()
     await settle(2)
+    if has_reported:
+        bench.processes[0].serving.turn.ask()
     bench.relay.publish(1, record(1))
 
     await settle(1000)
@@ -211,6 +218,25 @@ async def test_where_none_can_be_started_everything_goes_another_way() -> None:
     assert bench.relay.obstacle() == "the relay is starting"
     assert bench.relay.kafka_problem is None
     await bench.relay.stop(0.0)
+
+
+async def test_a_connection_that_cannot_be_made_is_made_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: Process, __: asyncio.Protocol) -> None:
+        raise ValueError("no socket")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Process, "connect", fail)
+        patched.setattr(Process, "status", Process.kill_and_wait)
+        bench.processes[0].kill()
+        await settle()
+    await bench.serves()
+
+    await bench.publish([1])
+    bench.publisher.answer()
+    await settle()
+    assert bench.done == [1]
 
 
 async def test_a_stop_does_not_wait_for_another_process() -> None:

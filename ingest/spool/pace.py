@@ -9,7 +9,7 @@ from bus.backoff import Backoff, BackoffPolicy
 # waits a few milliseconds.
 MAX_WINDOW = 64
 # Beside live deliveries: at most this many in so long, so that the loop is theirs and yet
-# the spool empties by some 700 entries a second. 16 made 1,200, and live traffic a quarter less.
+# the spool empties by some thousand entries a second. 16 made 1,200, and cost it a quarter.
 BUSY_BATCH = 7
 BUSY_PAUSE_S = 0.005
 

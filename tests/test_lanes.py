@@ -1,4 +1,4 @@
-"""How `make test` shares the tests between its two processes."""
+"""How `make test` shares the tests among its processes."""
 
 import random
 

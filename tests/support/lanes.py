@@ -1,10 +1,10 @@
 """
-Pytest plugin: the suite in two processes, side by side.
+Pytest plugin: the suite in several processes, side by side.
 
 Each takes the next piece of work when it has done one: a file, in its order, or what shares
 clusters and containers and would be slow to start twice. The fault rows come first, for they
 take longest; beside them run the unit tests, while servers are prepared. Short pieces come last,
-so that neither process is left alone with a long one.
+so that no process is left alone with a long one.
 """
 
 import pytest

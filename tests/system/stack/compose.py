@@ -24,12 +24,14 @@ _PORTS = (
     *("PROMETHEUS_PORT", "ALERTMANAGER_PORT"),
 )
 
-# Two processes may bring a stack up at the same time.
-_PORTS_OF_THIS_PROCESS = (
-    range(15_000, 23_000)
-    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0"
-    else range(23_000, 32_000)
-)
+# Several processes may look for ports at the same time: 4,000 for each.
+_FIRST_PORT, _PORTS_EACH = 15_000, 4_000
+
+
+def _ports_of_this_process() -> range:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = _FIRST_PORT + number * _PORTS_EACH
+    return range(first, first + _PORTS_EACH)
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
@@ -46,7 +48,7 @@ def free_ports(names: Sequence[str]) -> dict[str, int]:
 def _hold_port(held: contextlib.ExitStack) -> int:
     while True:
         with contextlib.suppress(OSError):
-            port = random.choice(_PORTS_OF_THIS_PROCESS)  # noqa: S311 - no secret
+            port = random.choice(_ports_of_this_process())  # noqa: S311 - no secret
             held.enter_context(socket.create_server(("127.0.0.1", port)))
             return port
 

@@ -1,19 +1,19 @@
 """Answers from the journal, a relay that publishes: real processes on a real Kafka."""
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.services import INFERBUS, children
+from tests.faults.services import children
 from tests.support.workers import (
     NOBODY,
     Endpoint,
     Sender,
     end,
     endpoint,
+    endpoint_with_topics,
     is_alive,
     published,
     wait_until,
@@ -27,16 +27,7 @@ _FROM_JOURNAL = {"INFERBUS_SPOOL__MODE": "always", "INFERBUS_SPOOL__ANSWER": "sp
 @pytest.fixture
 def ingest(tmp_path: Path, real_kafka: str, topic_prefix: str) -> Iterator[Endpoint]:
     """An endpoint on a Kafka with its topics."""
-    topics = {
-        "INFERBUS_KAFKA__BOOTSTRAP_SERVERS": real_kafka,
-        "INFERBUS_TOPICS__PREFIX": topic_prefix,
-        "INFERBUS_TOPICS__PARTITIONS": "3",
-        "INFERBUS_TOPICS__REPLICATION_FACTOR": "1",
-    }
-    with endpoint(tmp_path, real_kafka, topic_prefix) as made:
-        environment = made.service.environment | topics
-        create = [INFERBUS, "topics", "create"]
-        subprocess.run(create, env=environment, check=True, capture_output=True)
+    with endpoint_with_topics(tmp_path, real_kafka, topic_prefix) as made:
         yield made
 
 

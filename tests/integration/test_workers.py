@@ -14,6 +14,7 @@ from tests.support.workers import (
     Sender,
     end,
     endpoint,
+    endpoint_with_topics,
     is_alive,
     published,
     wait_until,
@@ -27,19 +28,7 @@ RECEIVED = ("inferbus_deliveries_received_total", "[]")
 @pytest.fixture
 def ingest(tmp_path: Path, real_kafka: str, topic_prefix: str) -> Iterator[Endpoint]:
     """An endpoint on a Kafka with its topics."""
-    environment = {
-        "INFERBUS_KAFKA__BOOTSTRAP_SERVERS": real_kafka,
-        "INFERBUS_TOPICS__PREFIX": topic_prefix,
-        "INFERBUS_TOPICS__PARTITIONS": "3",
-        "INFERBUS_TOPICS__REPLICATION_FACTOR": "1",
-    }
-    with endpoint(tmp_path, real_kafka, topic_prefix) as made:
-        subprocess.run(
-            [INFERBUS, "topics", "create"],
-            env=made.service.environment | environment,
-            check=True,
-            capture_output=True,
-        )
+    with endpoint_with_topics(tmp_path, real_kafka, topic_prefix) as made:
         yield made
 
 

@@ -13,7 +13,10 @@ from xdist.scheduler import LoadScopeScheduling
 _PIECES = {"tests/faults/": "faults", "tests/system/stack/": "stack"}
 # First one stack, then the other; by the last Prometheus has evaluated its rules.
 _STACK = ("everything", "pipeline", "image", "restarts", "observability")
-_LONG = ("workers", "kafka_fixture", "security", "preflight", "postgres_faults", "secured_services")
+_LONG = (
+    *("workers", "kafka_fixture", "security", "secured_services", "preflight", "relay"),
+    *("postgres_faults", "direct_publisher", "broker_faults", "ways_back"),
+)
 _ORDER = (
     "tests/faults/",
     *("tests/unit/", "tests/test_"),

@@ -15,6 +15,8 @@ from .java import why_no_java
 
 _POM = Path(__file__).with_name("pom.xml")
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+# It runs for seconds: to compile it well would take as long again.
+_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _MAVEN_TIMEOUT_S = 600
 
 
@@ -102,6 +104,7 @@ def _run_maven(target: Path) -> None:
         text=True,
         check=False,
         timeout=_MAVEN_TIMEOUT_S,
+        env={"MAVEN_OPTS": _SHORT_LIVED, **os.environ},
     )
     if done.returncode:
         # Maven reports its errors on stdout.

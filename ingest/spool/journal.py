@@ -7,7 +7,6 @@ once for all that a turn of the loop brings, and wakes the loop once for all tha
 
 import asyncio
 import contextlib
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,6 @@ from functools import partial
 import structlog
 
 from bus.records import Record
-from bus.turns import OncePerTurn
 from ingest.deadlines import Deadlines
 from ingest.spool.contents import Contents
 from ingest.spool.errors import SpoolError, SpoolFullError
@@ -26,6 +24,7 @@ from ingest.spool.jobs import (
     Append,
     Ask,
     Job,
+    JobQueue,
     Refuse,
     Release,
     Resolve,
@@ -37,15 +36,11 @@ from ingest.spool.segments import Changes, Segments
 
 log = structlog.get_logger()
 
-MAX_BATCH = 512
 # A disk that has not answered for so long (a network mount) is taken as one that refuses.
 HANGS_AFTER_S = 2.5
 # Nor must it hold a sender's connection for ever: with the blob store's and the publish deadline
 # this stays below the 10 s of the strictest sender.
 APPEND_TIMEOUT_S = 2.5
-# A release waits for the next append, for so long at most: alone it would wake the thread, which
-# costs as much as an append. What is released and not yet written is published again after a kill.
-RELEASE_AFTER_S = 0.02
 # A frame's head and the members beside value, key and headers, rounded up.
 _OVERHEAD_BYTES = 512
 
@@ -68,10 +63,7 @@ class Journal:
         self._queued_bytes = 0
         self._last_id = 0
         self._appending: Deadlines[asyncio.Future[int]] = Deadlines(APPEND_TIMEOUT_S, _too_late)
-        self._fresh: list[Job] = []
-        self._turn = OncePerTurn(self._hand_over)
-        self._releasing: asyncio.TimerHandle | None = None
-        self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._jobs = JobQueue()
         self._thread = threading.Thread(target=self._run, name="spool-journal", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._failure: str | None = None
@@ -149,7 +141,7 @@ class Journal:
         done: asyncio.Future[int] = self._loop.create_future()
         self._queued_bytes += size
         self._appending.add(done)
-        self._do(Append(entry, size, done))
+        self._jobs.put(Append(entry, size, done))
         try:
             return await done
         except asyncio.CancelledError:
@@ -167,13 +159,11 @@ class Journal:
 
     def release(self, entry_id: int) -> None:
         """Mark an entry as not to be published again, soon. Not synced: a repeat does no harm."""
-        self._fresh.append(Release(entry_id))
-        if self._releasing is None:
-            self._releasing = self._loop.call_later(RELEASE_AFTER_S, self._release)
+        self._jobs.put_soon(Release(entry_id))  # until it is written a kill makes a repeat of it
 
     def refuse(self, entry_id: int, reason: str) -> None:
         """Set an entry aside: Kafka would refuse it again. Not synced, like a release."""
-        self._do(Refuse(entry_id, reason))
+        self._jobs.put(Refuse(entry_id, reason))
 
     async def read(self, ids: Sequence[int], max_bytes: int) -> list[Entry | None]:
         """
@@ -188,8 +178,7 @@ class Journal:
         if self._is_closed:
             return
         self._is_closed = True
-        self._hand_over()
-        self._jobs.put(None)
+        self._jobs.close()
         await asyncio.to_thread(self._thread.join)
 
     async def _ask(self, look: Callable[[Segments], Answer]) -> Answer:
@@ -202,42 +191,15 @@ class Journal:
                 return partial(fail, done, error)
             return partial(succeed, done, answer)
 
-        self._do(Ask(answered))
+        self._jobs.put(Ask(answered))
         return await done
-
-    def _do(self, job: Job) -> None:
-        self._fresh.append(job)
-        self._turn.ask()
-
-    def _release(self) -> None:
-        self._releasing = None
-        self._hand_over()
-
-    def _hand_over(self) -> None:
-        fresh, self._fresh = self._fresh, []
-        if fresh:
-            self._jobs.put(fresh)
 
     def _run(self) -> None:
         is_open = True
         while is_open:
-            jobs, is_open = self._next_jobs()
+            jobs, is_open = self._jobs.take()
             self._settle(jobs)
         self._segments.close()
-
-    def _next_jobs(self) -> tuple[list[Job], bool]:
-        """Return what is to be done next, and whether there may be more."""
-        jobs: list[Job] = []
-        more = self._jobs.get()
-        try:
-            while more is not None:
-                jobs += more
-                if len(jobs) >= MAX_BATCH:
-                    return jobs, True
-                more = self._jobs.get_nowait()
-        except queue.Empty:
-            return jobs, True
-        return jobs, False
 
     def _settle(self, jobs: Sequence[Job]) -> None:
         appends = [job for job in jobs if isinstance(job, Append)]

@@ -99,14 +99,18 @@ def test_f14_relays_and_their_ingest_killed_under_load(
         for turn in range(kills):
             run.go_on(CHANCE.uniform(0.2, 1.2))
             if turn % 3 == 1:
-                ingest.kill()
-                ingest.start(**FROM_JOURNAL)
-                ingest.wait_ready()
+                _kill_whole(ingest, FROM_JOURNAL)
             else:
                 _end_relay(ingest)
                 KILLS.sent += 1
             run.fault_is_over()
             run.load.wait_for_acks(5)
+
+
+def _kill_whole(ingest: Service, settings: Mapping[str, str]) -> None:
+    ingest.kill()
+    ingest.start(**settings)
+    ingest.wait_ready()
 
 
 def _end_relay(ingest: Service) -> None:
@@ -126,9 +130,7 @@ def test_f14_workers_killed_under_load(one_node: KafkaCluster, two_workers: Syst
         for turn in range(kills):
             run.go_on(CHANCE.uniform(0.2, 1.2))
             if turn % 5 == 1:
-                ingest.kill()
-                ingest.start(INFERBUS_INGEST__WORKERS="2")
-                ingest.wait_ready()
+                _kill_whole(ingest, {"INFERBUS_INGEST__WORKERS": "2"})
             else:
                 _signal_worker(ingest, turn % 2, signal.SIGKILL)
                 KILLS.sent += 1

@@ -16,6 +16,7 @@ from bus.runtime.logs import configure_logs
 from bus.runtime.settings import load_settings
 from ingest.report import DeliveryReport
 from ingest.service import IngestService
+from tests.support import workers
 from tests.support.endpoint import KEYS, Endpoint, GatedPublisher
 
 
@@ -55,3 +56,10 @@ def json_logs() -> Iterator[StringIO]:
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
+
+
+@pytest.fixture
+def ingest(tmp_path: Path, real_kafka: str, topic_prefix: str) -> Iterator[workers.Endpoint]:
+    """An `inferbus ingest` of its own processes, not started, on a Kafka with its topics."""
+    with workers.endpoint_with_topics(tmp_path, real_kafka, topic_prefix) as made:
+        yield made

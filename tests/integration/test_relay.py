@@ -1,7 +1,6 @@
 """Answers from the journal, a relay that publishes: real processes on a real Kafka."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.support.workers import (
     Sender,
     end,
     endpoint,
-    endpoint_with_topics,
     is_alive,
     published,
     wait_until,
@@ -22,13 +20,6 @@ from tests.support.workers import (
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 _FROM_JOURNAL = {"INFERBUS_SPOOL__MODE": "always", "INFERBUS_SPOOL__ANSWER": "spool"}
-
-
-@pytest.fixture
-def ingest(tmp_path: Path, real_kafka: str, topic_prefix: str) -> Iterator[Endpoint]:
-    """An endpoint on a Kafka with its topics."""
-    with endpoint_with_topics(tmp_path, real_kafka, topic_prefix) as made:
-        yield made
 
 
 def _relays(ingest: Endpoint) -> list[int]:

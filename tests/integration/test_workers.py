@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from tests.support.workers import (
     Sender,
     end,
     endpoint,
-    endpoint_with_topics,
     is_alive,
     published,
     wait_until,
@@ -23,13 +21,6 @@ from tests.support.workers import (
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 RECEIVED = ("inferbus_deliveries_received_total", "[]")
-
-
-@pytest.fixture
-def ingest(tmp_path: Path, real_kafka: str, topic_prefix: str) -> Iterator[Endpoint]:
-    """An endpoint on a Kafka with its topics."""
-    with endpoint_with_topics(tmp_path, real_kafka, topic_prefix) as made:
-        yield made
 
 
 def _answered(samples: dict[tuple[str, str], float]) -> float:

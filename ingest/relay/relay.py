@@ -22,7 +22,7 @@ _TICK_S = 1.0
 # It reports four times a second. Counted in ticks of our own loop, not on the clock: who was
 # stopped for a minute has not listened for a minute.
 _SILENT_TICKS = 10
-_STARTING_TICKS = 60
+_STARTING_TICKS = 30
 _END_S = 2.0
 _SETTLE_EVERY_S = 0.01
 _STARTING = "the relay is starting"

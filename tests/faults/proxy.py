@@ -173,19 +173,23 @@ def proxying() -> Iterator[Proxy]:
     """Give a proxy that listens; name its broker before anything connects."""
     listener = socket.create_server(("127.0.0.1", 0))
     proxy = Proxy(listener.getsockname()[1])
-    loop = asyncio.new_event_loop()
+    runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+    ends = asyncio.Event()
 
     async def serve() -> None:
         server = await asyncio.start_server(proxy.serve, sock=listener)
-        async with server:
-            with contextlib.suppress(asyncio.CancelledError):
-                await server.serve_forever()
+        await ends.wait()
+        server.close()
 
-    task = loop.create_task(serve())
-    thread = threading.Thread(target=loop.run_until_complete, args=(task,), daemon=True)
+    def run() -> None:
+        with runner:  # its end cancels the connections that are left
+            runner.run(serve())
+
+    loop = runner.get_loop()
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield proxy
     finally:
-        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(ends.set)
         thread.join(5)

@@ -4,12 +4,16 @@ The seams of the bus: what its two implementations, Kafka and the in-memory twin
 One contract suite (`tests/contract/test_bus.py`) runs on each of them.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from bus.errors import BusError
 from bus.records import NextOffsets, Position, ReceivedRecord, Record, TopicPartition
+
+Outcome = Position | BusError
+"""What becomes of a record: its position, or why it was not acknowledged."""
 
 
 class Publisher(Protocol):
@@ -23,6 +27,15 @@ class Publisher(Protocol):
         `RecordRefusedError` where the broker refuses it for good, `PublishTimeoutError`
         where no acknowledgement came within the client's delivery timeout. Never blocks the
         event loop. Cancelling the caller does not take back the record.
+        """
+        ...
+
+    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+        """
+        Hand the record over; `settled` is called once, with what `publish` returns or raises.
+
+        It is called on the running event loop, in the turn that brings the outcome, or before
+        this returns.
         """
         ...
 

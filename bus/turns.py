@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 
 class OncePerTurn:
@@ -10,7 +11,7 @@ class OncePerTurn:
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
         self._is_asked = False
-        self._waiting: list[asyncio.Future[None]] = []
+        self._then: list[Callable[[], object]] = []
 
     def ask(self) -> None:
         """Have the call made soon; at once where no loop runs."""
@@ -24,19 +25,29 @@ class OncePerTurn:
         self._is_asked = True
         loop.call_soon(self._answer)
 
+    def then(self, call: Callable[[], object]) -> None:
+        """Make this call after the one that was asked for, in its turn; at once where none was."""
+        if self._is_asked:
+            self._then.append(call)
+        else:
+            call()
+
     async def done(self) -> None:
         """Return once the call that was asked for has been made."""
-        if self._is_asked:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            await waiter
+        waiter = asyncio.get_running_loop().create_future()
+        self.then(partial(_end, waiter))
+        await waiter
 
     def _answer(self) -> None:
         self._is_asked = False
-        waiting, self._waiting = self._waiting, []
+        calls, self._then = self._then, []
         try:
             self._call()
         finally:
-            for waiter in waiting:
-                if not waiter.done():  # as where its task was cancelled
-                    waiter.set_result(None)
+            for call in calls:
+                call()
+
+
+def _end(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():  # as where its task was cancelled
+        waiter.set_result(None)

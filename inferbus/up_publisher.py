@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from bus.errors import PublishTimeoutError
-from bus.protocols import Publisher
+from bus.protocols import Outcome, Publisher
 from bus.records import Position, Record
 
 _AWAY = "the embedded broker is being replaced"
@@ -29,6 +29,13 @@ class RenewablePublisher:
         if self._publisher is None:
             raise PublishTimeoutError(_AWAY)
         return await self._publisher.publish(record)
+
+    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+        """See `Publisher`."""
+        if self._publisher is None:
+            settled(PublishTimeoutError(_AWAY))
+        else:
+            self._publisher.send(record, settled)
 
     def submit(self, record: Record) -> "Future[Position]":
         """See `Publisher`."""

@@ -11,7 +11,7 @@ from bus.runtime.metrics import BLOB_DOWNLOADS
 from ingest.auth import Bearer, Head
 from ingest.blobs import AsyncBlobs, Download
 from ingest.report import refused
-from ingest.server import JsonResponse, NamelessResponse
+from ingest.responses import JsonResponse, NamelessResponse
 
 log = structlog.get_logger()
 

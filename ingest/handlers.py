@@ -13,7 +13,7 @@ from ingest.ledger import Entry, Ledger
 from ingest.paths import WebhookPath, webhook_path
 from ingest.redaction import shown_by
 from ingest.report import Answer, refused
-from ingest.server import JsonResponse
+from ingest.responses import Books, JsonResponse
 from schemas.callback import Capability
 from schemas.delivery import Delivery
 
@@ -57,6 +57,8 @@ class Handlers:
         self._acceptor = acceptor
         self._authenticator = authenticator
         self._ledger = ledger
+        self.books: Books = ledger
+        """What every answer goes out after."""
         self._limits = limits
         self._is_stopping = False
 
@@ -67,7 +69,7 @@ class Handlers:
             response.force_close()
         return response
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> JsonResponse:
         path = webhook_path(request.rel_url.raw_path)
         if path is None:
             return _respond(refused("not-found", "deliveries go to /webhooks/<provider>"))
@@ -76,12 +78,9 @@ class Handlers:
             return JsonResponse({"status": "ready"}, 200)
         if request.method != "POST":
             return _respond(refused("method", "POST the result here"))
-        response = await self._deliver(request, path)
-        # A process that is killed now has counted whatever it has answered.
-        await self._ledger.written()
-        return response
+        return await self._deliver(request, path)
 
-    def malformed(self, kind: str) -> web.Response:
+    def malformed(self, kind: str) -> JsonResponse:
         """
         Answer a call that is no HTTP; it counts as a delivery, for it may have been one.
 
@@ -99,8 +98,9 @@ class Handlers:
         """Return once every delivery in flight is answered; connections are not kept alive."""
         self.leave()
         await self._ledger.idle()
+        await self._ledger.written()  # after it went the last answer
 
-    async def _deliver(self, request: web.BaseRequest, path: WebhookPath) -> web.Response:
+    async def _deliver(self, request: web.BaseRequest, path: WebhookPath) -> JsonResponse:
         entry = self._ledger.open()
         try:
             delivery = await self._read(request, path, entry)
@@ -174,12 +174,12 @@ def _status_of(answer: Answer) -> int:
     return HTTP_REFUSED[answer.reason or "internal"]
 
 
-def _close(entry: Entry, answer: Answer) -> web.Response:
+def _close(entry: Entry, answer: Answer) -> JsonResponse:
     entry.close(answer, _status_of(answer))
     return _respond(answer)
 
 
-def _respond(answer: Answer) -> web.Response:
+def _respond(answer: Answer) -> JsonResponse:
     status = _status_of(answer)
     headers: dict[str, str] = {}
     if answer.reason == "method":

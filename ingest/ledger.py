@@ -77,8 +77,12 @@ class Ledger:
         await self._load.idle()
 
     async def written(self) -> None:
-        """Return once all that was closed is in the books; then its answer may go out."""
+        """Return once all that was closed is in the books."""
         await self._turn.done()
+
+    def then(self, call: Callable[[], object]) -> None:
+        """Make the call once all that was closed is in the books, in the turn that writes them."""
+        self._turn.then(call)
 
     def _note(self, report: DeliveryReport, size: int | None) -> None:
         self._reports.append(report)

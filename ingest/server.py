@@ -3,21 +3,19 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any
 
-import orjson
 import structlog
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http import HttpVersion11, RawRequestMessage
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from bus.runtime import metrics
 from ingest.connections import ConnectionLimits, Connections, openable
 from ingest.deadlines import Deadlines
+from ingest.responses import Books, JsonResponse
 
 log = structlog.get_logger()
 
@@ -37,67 +35,7 @@ _MOMENT_S = 0.1
 _ROOT = URL("/")
 
 Receive = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Malformed = Callable[[str], web.Response]
-
-
-class NamelessResponse(web.StreamResponse):
-    """No header names the server and its version."""
-
-    async def _prepare_headers(self) -> None:
-        # aiohttp has no public hook that also reaches answers to malformed calls.
-        await super()._prepare_headers()
-        self.headers.popall("Server", None)
-
-
-class JsonResponse(NamelessResponse, web.Response):
-    """
-    A JSON body.
-
-    An answer like nearly all of them is written as one piece, without a dictionary of headers:
-    9 µs saved. The others go through aiohttp.
-    """
-
-    def __init__(self, content: object, status: int, headers: dict[str, str] | None = None) -> None:
-        super().__init__(
-            body=orjson.dumps(content),
-            status=status,
-            content_type="application/json",
-            headers=headers,
-        )
-        self._is_plain = status in _PLAIN_HEADS and not headers
-        self._writer: AbstractStreamWriter | None = None
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """See aiohttp."""
-        if not self._is_plain or self.keep_alive is False or not _goes_on(request):
-            return await super().prepare(request)
-        self._keep_alive = True
-        self._writer = request.writer
-        return self._writer
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """See aiohttp."""
-        if self._writer is None:
-            await super().write_eof(data)
-            return
-        writer, self._writer = self._writer, None
-        assert isinstance(self.body, bytes)  # noqa: S101 - orjson's
-        values = len(self.body), rfc822_formatted_time().encode()
-        await writer.write(_PLAIN_HEADS[self.status] % values + self.body)
-        await writer.drain()  # who does not read its answers gets no further ones
-
-
-_PLAIN_HEADS = {
-    status: b"HTTP/1.1 %d %b\r\n"
-    b"Content-Type: application/json\r\nContent-Length: %%d\r\nDate: %%b\r\n\r\n"
-    % (status, HTTPStatus(status).phrase.encode())
-    for status in (200, 202)
-}
-
-
-def _goes_on(request: web.BaseRequest) -> bool:
-    """Tell whether the sender gets a body, and may send the next request after it."""
-    return request.method == "POST" and request.version == HttpVersion11 and request.keep_alive
+Malformed = Callable[[str], JsonResponse]
 
 
 class _Connection(web.RequestHandler):
@@ -177,10 +115,11 @@ class _Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was begun, there cannot be another")
         response = self._answer_to(exc)
+        response.books = self._server.books
         response.force_close()
         return response
 
-    def _answer_to(self, exc: BaseException | None) -> web.Response:
+    def _answer_to(self, exc: BaseException | None) -> JsonResponse:
         if isinstance(exc, HttpProcessingError):
             return self._server.malformed(type(exc).__name__)
         log.error("call_failed", exc_info=exc)
@@ -192,7 +131,11 @@ class HttpServer(web.Server):
     """Hands calls to `receive`, and asks `malformed` for the answer to what is no HTTP."""
 
     def __init__(
-        self, receive: Receive, malformed: Malformed, limits: ConnectionLimits | None = None
+        self,
+        receive: Receive,
+        malformed: Malformed,
+        books: Books,
+        limits: ConnectionLimits | None = None,
     ) -> None:
         # Not even where the sender hangs up: what was read is seen through. That saves the
         # deliveries a task of their own, 20 µs each.
@@ -203,6 +146,7 @@ class HttpServer(web.Server):
         self.open = Connections(openable(limits.max_connections))
         self.heads: Deadlines[_Connection] = Deadlines(limits.head_timeout_s, _Connection.give_up)
         self.malformed = malformed
+        self.books = books
         self._receive = receive
 
     def __call__(self) -> web.RequestHandler:
@@ -214,13 +158,19 @@ class HttpServer(web.Server):
         assert isinstance(connection, _Connection)  # noqa: S101 - we made it
         connection.begin()
         try:
-            if request.version.major != 1:  # aiohttp takes any number
-                response = self.malformed("HttpVersion")
-                response.force_close()
-                return response
-            return await self._receive(request)
+            response = await self._answer(request)
         finally:
-            connection.end()
+            self.books.then(connection.end)
+        if isinstance(response, JsonResponse):
+            response.books = self.books
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.version.major != 1:  # aiohttp takes any number
+            response = self.malformed("HttpVersion")
+            response.force_close()
+            return response
+        return await self._receive(request)
 
 
 def _request_with_target(

@@ -116,7 +116,8 @@ class IngestService:
 
     async def _listen(self) -> None:
         limits = ConnectionLimits(self._settings.max_connections, self._settings.head_timeout_s)
-        server = HttpServer(self._receive, self._handlers.malformed, limits)
+        handlers = self._handlers
+        server = HttpServer(self._receive, handlers.malformed, handlers.books, limits)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
         sockets = self._sockets or listen(self._settings.host, self._settings.port)

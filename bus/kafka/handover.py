@@ -15,9 +15,10 @@ from bus.errors import (
     RecordRefusedError,
     word_of,
 )
-from bus.kafka.bridge import LoopBridge, Waiter
-from bus.kafka.outbox import Outbox, OutboxLimits, Outcome, Send, Settled
+from bus.kafka.bridge import LoopBridge, Tell
+from bus.kafka.outbox import Outbox, OutboxLimits, Send, Settled
 from bus.limits import FRAME_BYTES, MAX_PUBLISH_BYTES, refuse_oversized
+from bus.protocols import Outcome
 from bus.records import Position, Record
 from bus.runtime.metrics import PUBLISH_ERRORS, PUBLISH_SECONDS, observe_all
 
@@ -37,15 +38,19 @@ class Handover:
 
     def publish(self, record: Record) -> "asyncio.Future[Position]":
         """Return what becomes the position; see `bus.protocols`. No task is needed to wait."""
+        waiter: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self.send(record, partial(_resolve, waiter))
+        return waiter
+
+    def send(self, record: Record, settled: Tell) -> None:
+        """See `bus.protocols`."""
         loop = asyncio.get_running_loop()
-        waiter: Waiter = loop.create_future()
         bridge = self._bridges.get(loop) or self._new_bridge(loop)
         try:
-            if self._hand_over(record, self._reply(bridge, waiter)):
+            if self._hand_over(record, self._reply(bridge, settled)):
                 bridge.turn.ask()
         except BusError as error:
-            waiter.set_exception(error)
-        return waiter
+            settled(error)
 
     def _new_bridge(self, loop: asyncio.AbstractEventLoop) -> LoopBridge:
         return self._bridges.setdefault(loop, LoopBridge(loop, self._wake))
@@ -69,11 +74,11 @@ class Handover:
     def _wake(self) -> None:
         """Let the thread know that something waits in an outbox that was empty."""
 
-    def _reply(self, bridge: LoopBridge, waiter: Waiter) -> Callable[[Outcome], None]:
+    def _reply(self, bridge: LoopBridge, settled: Tell) -> Tell:
         """Return what brings an outcome back to a caller on a loop."""
-        return partial(bridge.deliver, waiter)
+        return partial(bridge.deliver, settled)
 
-    def _hand_over(self, record: Record, resolve: Callable[[Outcome], None]) -> bool:
+    def _hand_over(self, record: Record, resolve: Tell) -> bool:
         """Put the record into the outbox; return whether that was empty."""
         try:
             send = Send(record, resolve, self._clock())
@@ -122,8 +127,10 @@ def _seconds(topic: str) -> Histogram:
     return PUBLISH_SECONDS.labels(topic)  # looked up once a topic: 1 µs saved a record
 
 
-def _resolve(future: "Future[Position]", outcome: Outcome) -> None:
-    if isinstance(outcome, PublishError):
+def _resolve(future: "Future[Position] | asyncio.Future[Position]", outcome: Outcome) -> None:
+    if future.done():  # its caller was cancelled
+        return
+    if isinstance(outcome, BusError):
         future.set_exception(outcome)
     else:
         future.set_result(outcome)

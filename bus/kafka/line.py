@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable
 
 from bus.errors import PublishError, RecordRefusedError
-from bus.kafka.outbox import Outcome, Send
+from bus.kafka.outbox import Send
 from bus.kafka.producing import Producer
 from bus.kafka.watchdog import Watchdog
 from bus.partitioner import Partitioner
+from bus.protocols import Outcome
 from bus.records import Position
 
 Settle = Callable[[Send, Outcome], None]

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bus.errors import BusClosedError, PublishError, QueueFullError
-from bus.records import Position, Record
+from bus.errors import BusClosedError, QueueFullError
+from bus.protocols import Outcome
+from bus.records import Record
 
-Outcome = Position | PublishError
 Settled = tuple["Send", Outcome]
 
 
@@ -16,7 +16,7 @@ class Send:
     """One record on its way, and who waits for its outcome."""
 
     record: Record
-    resolve: Callable[[Outcome], None]
+    resolve: Callable[[Outcome], object]
     handed_over_at: float
     size: int = field(init=False)
     """The record's bytes, counted once: the headers make it cost a microsecond."""

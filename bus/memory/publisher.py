@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Event, Lock, Timer
 
@@ -9,6 +10,7 @@ from bus.errors import BusClosedError, BusError, PublishError
 from bus.limits import refuse_oversized
 from bus.memory.broker import MemoryBroker
 from bus.memory.faults import Faults
+from bus.protocols import Outcome
 from bus.records import Position, Record
 
 
@@ -29,6 +31,17 @@ class MemoryPublisher:
     async def publish(self, record: Record) -> Position:
         """Return the position of the written record."""
         return await asyncio.wrap_future(self.submit(record))
+
+    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+        """See `bus.protocols`."""
+        loop = asyncio.get_running_loop()
+
+        def done(future: "Future[Position]") -> None:
+            error = future.exception()
+            outcome = error if isinstance(error, BusError) else future.result()
+            loop.call_soon_threadsafe(settled, outcome)
+
+        self.submit(record).add_done_callback(done)
 
     def submit(self, record: Record) -> "Future[Position]":
         """Write the record; the future gets its position or the error."""

@@ -4,9 +4,8 @@ import asyncio
 import socket
 from functools import partial
 
-from bus.errors import RecordRefusedError, word_of
-from bus.protocols import Publisher
-from bus.records import Position
+from bus.errors import BusError, RecordRefusedError, word_of
+from bus.protocols import Outcome, Publisher
 from bus.turns import OncePerTurn
 from ingest.relay.messages import Batch, Failure, Inbox, Report, packed
 
@@ -46,8 +45,7 @@ class Serving(asyncio.Protocol):
         """See `asyncio.Protocol`."""
         for batch in self._inbox.take(data):
             for entry_id, record in batch:
-                sent = asyncio.ensure_future(self._publisher.publish(record))
-                sent.add_done_callback(partial(self._landed, entry_id))
+                self._publisher.send(record, partial(self._landed, entry_id))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -55,14 +53,13 @@ class Serving(asyncio.Protocol):
         self.has_ended = True
         self._transport = None
 
-    def _landed(self, entry_id: int, sent: "asyncio.Future[Position]") -> None:
-        error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
-        if error is None:
-            self._acknowledged.append(entry_id)
-        elif isinstance(error, RecordRefusedError):
-            self._refused[entry_id] = _failure(error)
+    def _landed(self, entry_id: int, outcome: Outcome) -> None:
+        if isinstance(outcome, RecordRefusedError):
+            self._refused[entry_id] = _failure(outcome)
+        elif isinstance(outcome, BusError):
+            self._failed[entry_id] = _failure(outcome)
         else:
-            self._failed[entry_id] = _failure(error)
+            self._acknowledged.append(entry_id)
         self.turn.ask()
 
     def _report(self) -> None:
@@ -73,5 +70,5 @@ class Serving(asyncio.Protocol):
             self._transport.write(packed(report))
 
 
-def _failure(error: BaseException) -> Failure:
+def _failure(error: BusError) -> Failure:
     return Failure(word_of(error), str(error))

@@ -1,6 +1,7 @@
 """Keepers that have a spool: a delivery is durable on Kafka or on our disk, or it is refused."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import structlog
@@ -11,7 +12,7 @@ from ingest.keeping import Kept, NotDurableError
 from ingest.relay.relay import Relay
 from ingest.spool.drainer import Drainer
 from ingest.spool.errors import SpoolError
-from ingest.spool.first_send import FirstSends, Sent, acknowledged, failure
+from ingest.spool.first_send import FirstSends, Sent
 from ingest.spool.pace import Traffic
 from ingest.spool.releases import Releases
 from ingest.spool.spool import Ref, Spool
@@ -76,7 +77,7 @@ class Journaling:
 
     def follow(self, ref: Ref, record: Record, sent: Sent) -> None:
         """See to the entry once its send has resolved, however late."""
-        sent.add_done_callback(lambda done: self._resolved(ref, record, done))
+        sent.then(partial(self._resolved, ref, record, sent))
 
     def relayed(self, entry_ids: Sequence[int]) -> None:
         """See `Outcomes`."""
@@ -97,13 +98,13 @@ class Journaling:
         return self._releases.has_room()
 
     def _resolved(self, ref: Ref, record: Record, sent: Sent) -> None:
-        error = failure(sent)
-        if error is None:
+        if sent.position is not None:
             self._releases.acknowledged(ref)
-        elif isinstance(error, RecordRefusedError):
-            log.error("spool_entry_refused", event_id=record.header("ce_id"), reason=str(error))
+        elif isinstance(sent.outcome, RecordRefusedError):
+            reason = str(sent.outcome)
+            log.error("spool_entry_refused", event_id=record.header("ce_id"), reason=reason)
             self._releases.refused(record)
-            self._spool.refuse(ref, str(error))
+            self._spool.refuse(ref, reason)
         else:
             self._drainer.add([ref])
 
@@ -146,12 +147,12 @@ class FallbackKeeper:
         try:
             ref = await self._journaling.append(it)
         except NotDurableError:
-            if (position := acknowledged(sent)) is not None:
-                return position
+            if sent.position is not None:
+                return sent.position
             raise
         # Resolved by now or later: either way its entry is seen to.
         self._journaling.follow(ref, it.record, sent)
-        return acknowledged(sent)
+        return sent.position
 
     async def _kafka_alone(self, it: Delivered, why: NotDurableError) -> Kept:
         if self._probes >= MAX_PROBES:

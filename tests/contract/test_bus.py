@@ -15,7 +15,7 @@ from bus.errors import (
     RecordRefusedError,
 )
 from bus.limits import MAX_PUBLISH_BYTES
-from bus.protocols import Bus, Publisher, Subscription, TopicConfig
+from bus.protocols import Bus, Outcome, Publisher, Subscription, TopicConfig
 from bus.records import Position, ReceivedRecord, Record, TopicPartition
 
 _PATIENCE_S = 30.0
@@ -182,6 +182,21 @@ async def _longest_standstill_s(publishing: "asyncio.Future[Position]") -> float
         longest_s, last = max(longest_s, now - last), now
     assert isinstance(task.exception(), PublishError)
     return longest_s
+
+
+async def test_a_send_is_told_its_outcome_on_the_loop(topic: str, publisher: Publisher) -> None:
+    """A position or an error, once each."""
+    outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+
+    publisher.send(Record(topic, b"k", b"v"), outcomes.put_nowait)
+    assert isinstance(await outcomes.get(), Position)
+    publisher.send(Record(topic, b"k", b"x" * MAX_PUBLISH_BYTES), outcomes.put_nowait)
+    assert isinstance(await outcomes.get(), RecordRefusedError)
+    publisher.close()
+    publisher.send(Record(topic, b"k", b"v"), outcomes.put_nowait)
+    assert isinstance(await outcomes.get(), BusClosedError)
+
+    assert outcomes.empty()
 
 
 async def test_too_large_is_refused_and_the_next_goes_through(

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 from collections.abc import AsyncIterator
 from io import StringIO
 from pathlib import Path
@@ -417,3 +418,19 @@ async def test_the_line_runs_on_the_bus(tmp_path: Path) -> None:
     assert [(receipt["partition"], receipt["offset"])] == [
         (record.position.partition, record.position.offset) for record in records
     ]
+
+
+async def test_calls_sent_at_once_are_answered_in_their_order(endpoint: Endpoint) -> None:
+    """Also where some answers go out after the books and others have none to wait for."""
+    path = endpoint.url.partition(endpoint.service.url)[2].encode()
+    post = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path, len(BODY), BODY)
+    probe = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path
+    last = b"PUT %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path
+    reader, writer = await connect(endpoint)
+
+    writer.write(post + probe + post + last)
+    said = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+    answers = re.findall(rb'"status":"(\w+)"', said)
+    assert answers == [b"published", b"ready", b"duplicate", b"refused"]

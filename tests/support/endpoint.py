@@ -1,6 +1,7 @@
 """The endpoint over real sockets, on a publisher that waits where a test says so."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from aiohttp import ClientSession
 from prometheus_client import REGISTRY
 from yarl import URL
 
+from bus.protocols import Outcome
 from bus.records import Position, Record
 from ingest.report import DeliveryReport
 from ingest.service import IngestService
@@ -30,6 +32,10 @@ class GatedPublisher:
         await self.gate.wait()
         self.published.append(record)
         return Position(record.topic, 0, len(self.published) - 1)
+
+    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+        task = asyncio.ensure_future(self.publish(record))
+        task.add_done_callback(lambda task: task.cancelled() or settled(task.result()))
 
     def healthy(self) -> str | None:
         return self.why

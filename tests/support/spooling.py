@@ -1,9 +1,11 @@
 """A spool in memory and a Kafka that answers when it is told to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bus.errors import BusError
+from bus.protocols import Outcome
 from bus.records import Position, Record
 from ingest.spool.errors import SpoolError
 from ingest.spool.frames import Entry
@@ -65,27 +67,31 @@ class ToldPublisher:
 
     def __init__(self) -> None:
         self.why: str | None = None
-        self.answers: Exception | str | None = "waits"
+        self.answers: BusError | str | None = "waits"
         self.sent: list[Record] = []
-        self.pending: list[tuple[Record, asyncio.Future[Position]]] = []
+        self.pending: list[tuple[Record, Callable[[Outcome], object]]] = []
 
     async def publish(self, record: Record) -> Position:
-        self.sent.append(record)
-        if isinstance(self.answers, Exception):
-            raise self.answers
-        if self.answers is None:
-            return Position(record.topic, 0, len(self.sent) - 1)
-        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
-        self.pending.append((record, future))
-        return await future
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.send(record, future.set_result)
+        outcome = await future
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def answer(self, error: Exception | None = None) -> None:
+    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+        self.sent.append(record)
+        if isinstance(self.answers, BusError):
+            settled(self.answers)
+        elif self.answers is None:
+            settled(Position(record.topic, 0, len(self.sent) - 1))
+        else:
+            self.pending.append((record, settled))
+
+    def answer(self, error: BusError | None = None) -> None:
         """Answer all that wait."""
-        for record, future in self.pending:
-            if error is None:
-                future.set_result(Position(record.topic, 0, 7))
-            else:
-                future.set_exception(error)
+        for record, settled in self.pending:
+            settled(error or Position(record.topic, 0, 7))
         self.pending.clear()
 
     def healthy(self) -> str | None:

@@ -15,7 +15,8 @@ from bus.kafka.direct.places import BROKEN, Places
 from bus.kafka.direct.requests import Answer, Said
 from bus.kafka.direct.verdicts import Verdict
 from bus.kafka.direct.wire import Wire
-from bus.kafka.outbox import Outcome, Send, Settled
+from bus.kafka.outbox import Send, Settled
+from bus.protocols import Outcome
 
 # What one request holds, Kafka's own default; a single larger batch goes alone.
 _REQUEST_BYTES = 1_048_576

@@ -10,10 +10,11 @@ from bus.kafka.direct.leaders import Leaders
 from bus.kafka.direct.overdue import Overdue
 from bus.kafka.direct.topicless import Topicless
 from bus.kafka.direct.wire import Wire
-from bus.kafka.outbox import Outcome, Send, Settled
+from bus.kafka.outbox import Send, Settled
 from bus.kafka.preflight.access import right_missing
 from bus.kafka.preflight.rights import Right
 from bus.partitioner import Partitioner
+from bus.protocols import Outcome
 
 BROKEN = (TypeError, ValueError, AttributeError)
 """What a record raises that holds something other than text and bytes."""

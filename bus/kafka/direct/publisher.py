@@ -9,11 +9,11 @@ import structlog
 
 from bus.backoff import Backoff, BackoffPolicy
 from bus.errors import BusUnavailableError
-from bus.kafka.bridge import LoopBridge, Waiter
+from bus.kafka.bridge import LoopBridge, Tell
 from bus.kafka.direct.dispatcher import Dispatcher, Patience
 from bus.kafka.direct.wire import NoWire, Wire
 from bus.kafka.handover import Handover
-from bus.kafka.outbox import OutboxLimits, Outcome
+from bus.kafka.outbox import OutboxLimits
 
 log = structlog.get_logger()
 
@@ -75,10 +75,10 @@ class DirectPublisher(Handover):
         self._settle_the_rest()
         self._wake_loops()
 
-    def _reply(self, bridge: LoopBridge, waiter: Waiter) -> Callable[[Outcome], None]:
+    def _reply(self, bridge: LoopBridge, settled: Tell) -> Tell:
         # Brought back in bulk: woken at the first outcome of a response, the loop would take
         # the interpreter's lock away from the others, and be woken once for each.
-        return partial(bridge.post, waiter)
+        return partial(bridge.post, settled)
 
     def _wake(self) -> None:
         # While every broker has a request in flight nothing could be sent: what comes gathers,

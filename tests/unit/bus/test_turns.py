@@ -63,3 +63,18 @@ async def test_who_waits_goes_on_once_the_call_was_made() -> None:
 
     assert await asyncio.gather(first, second) == [1, 1]
     assert gone.cancelled()
+
+
+async def test_what_is_to_follow_is_made_in_the_turn_of_the_call() -> None:
+    """At once where no call was asked for, in order where one was."""
+    calls: list[str] = []
+    turn = OncePerTurn(lambda: calls.append("call"))
+
+    turn.then(lambda: calls.append("before"))
+    turn.ask()
+    turn.then(lambda: calls.append("first"))
+    turn.then(lambda: calls.append("second"))
+    assert calls == ["before"]
+    await asyncio.sleep(0)
+
+    assert calls == ["before", "call", "first", "second"]

@@ -15,7 +15,8 @@ from bus.errors import (
 )
 from bus.kafka.direct.dispatcher import Dispatcher, Patience
 from bus.kafka.direct.requests import Answer
-from bus.kafka.outbox import Outcome, Send, Settled
+from bus.kafka.outbox import Send, Settled
+from bus.protocols import Outcome
 from bus.records import Position, Record
 from tests.unit.bus.kafka.direct.fakes import OK, FakeWire, Place
 

@@ -9,13 +9,14 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
 from bus.devbroker import EmbeddedBroker
 from bus.kafka import EMBEDDED, KafkaBus, KafkaTuning
 from bus.memory import MemoryBus
 from bus.runtime.settings_sections import KafkaSettings
 from tests.support import postgres
+from tests.support.engine import OWNER, remove_containers, why_no_engine
 from tests.support.preparing import wait_prepared, why_not
 from tests.support.servers import (
     KAFKA_ENVIRONMENT,
@@ -23,6 +24,7 @@ from tests.support.servers import (
     kafka_choice,
     postgres_choice,
 )
+from tests.support.shared import SharedServers
 
 # Other programs share the machine: how long one example takes says nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,8 +35,9 @@ settings.load_profile("shared")
 # A lone member waits for half a session until it gets its first record.
 _EMBEDDED = replace(EMBEDDED, session_timeout_s=2.0)
 
-_KAFKA = pytest.StashKey[Choice[str]]()
-_POSTGRES = pytest.StashKey[Choice[URL]]()
+_KAFKA = pytest.StashKey[Choice]()
+_POSTGRES = pytest.StashKey[Choice]()
+_SERVERS = pytest.StashKey[SharedServers]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,14 +78,24 @@ def pytest_terminal_summary(
     terminalreporter.write_line(f"postgresql: {postgresql}")
 
 
-def _kafka(config: pytest.Config) -> Choice[str]:
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the servers, or wait in a process of several until the others no longer need them."""
+    if _SERVERS in session.config.stash:
+        session.config.stash[_SERVERS].close()
+    if getattr(session.config.option, "numprocesses", None) and why_no_engine() is None:
+        # By now all processes have ended: these are of one that was killed.
+        remove_containers(f"{OWNER}={os.getpid()}")
+
+
+def _kafka(config: pytest.Config) -> Choice:
     """Return the choice, made once for the whole run."""
     if _KAFKA not in config.stash:
         config.stash[_KAFKA] = kafka_choice(config.getoption("--bootstrap-servers"))
     return config.stash[_KAFKA]
 
 
-def _postgres(config: pytest.Config) -> Choice[URL]:
+def _postgres(config: pytest.Config) -> Choice:
     if _POSTGRES not in config.stash:
         config.stash[_POSTGRES] = postgres_choice()
     return config.stash[_POSTGRES]
@@ -118,7 +131,18 @@ def embedded_bus(embedded_broker: EmbeddedBroker) -> KafkaBus:
 
 
 @pytest.fixture(scope="session")
-def real_kafka(request: pytest.FixtureRequest) -> Iterator[str]:
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SharedServers:
+    """The run's servers; they live until it has no tests left."""
+    folder = tmp_path_factory.getbasetemp()
+    is_one_of_several = hasattr(request.config, "workerinput")
+    request.config.stash[_SERVERS] = SharedServers(folder.parent if is_one_of_several else folder)
+    return request.config.stash[_SERVERS]
+
+
+@pytest.fixture(scope="session")
+def real_kafka(request: pytest.FixtureRequest, servers: SharedServers) -> str:
     """
     The bootstrap servers of a real Kafka: the one named, a container, a node from Maven's jars.
 
@@ -127,8 +151,7 @@ def real_kafka(request: pytest.FixtureRequest) -> Iterator[str]:
     chosen = _kafka(request.config)
     if chosen.source is None:
         pytest.skip(f"no Kafka: {chosen.line('none')}")
-    with chosen.source.start() as servers:
-        yield servers
+    return servers.give("kafka", chosen.source.start)
 
 
 @pytest.fixture
@@ -162,13 +185,12 @@ def any_bus(request: pytest.FixtureRequest) -> KafkaBus:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest) -> Iterator[URL]:
+def postgres_server(request: pytest.FixtureRequest, servers: SharedServers) -> URL:
     """A PostgreSQL server, one for the whole run: named, a container, Debian's."""
     chosen = _postgres(request.config)
     if chosen.source is None:
         pytest.skip(f"no PostgreSQL: {chosen.line('none')}")
-    with chosen.source.start() as url:
-        yield url
+    return make_url(servers.give("postgresql", chosen.source.start))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from tests.support.servers import Source, choose
 
 
-def _source(name: str, missing: str | None = None) -> Callable[[], Source[str]]:
+def _source(name: str, missing: str | None = None) -> Callable[[], Source]:
     return lambda: Source(name, missing, lambda: nullcontext(name))
 
 
@@ -14,7 +14,7 @@ def test_the_first_that_can_be_had_is_taken() -> None:
     """The line says why the earlier ones were not; later ones are of no interest."""
     looked_at: list[str] = []
 
-    def last() -> Source[str]:
+    def last() -> Source:
         looked_at.append("last")
         return Source("last", None, lambda: nullcontext("last"))
 

@@ -536,7 +536,10 @@ def test_writers_of_opposite_order_do_not_wait_for_each_other_crosswise(
 
 
 def _wait_for_locked_writers(engine: Engine, count: int) -> None:
-    query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     ends_at = time.monotonic() + 30
     with engine.connect() as connection:
         while connection.scalar(query) != count:

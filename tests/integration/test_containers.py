@@ -1,8 +1,8 @@
 """Kafka and PostgreSQL by testcontainers, wherever an engine answers."""
 
 import asyncio
-import os
 from collections.abc import Iterator
+from uuid import uuid4
 
 import docker
 import pytest
@@ -17,13 +17,13 @@ from consumers.storage.queries import totals
 from consumers.storage.sinks.sql import SqlSink
 from tests.support import postgres
 from tests.support.containers import (
-    OWNER,
+    OURS,
     ApacheKafkaContainer,
     configure,
     kafka_container,
     postgres_container,
 )
-from tests.support.engine import KAFKA
+from tests.support.engine import KAFKA, OWNER
 from tests.support.storage import an_event, batch_of
 
 pytestmark = [
@@ -84,7 +84,7 @@ def test_a_container_listens_on_loopback_only(kafka: str, server: URL) -> None:
     """Nobody else on the network reaches the tests' servers."""
     published = [
         binding["HostIp"]
-        for container in _ours()
+        for container in _containers(label=f"{OWNER}={OURS[OWNER]}")
         for bindings in container.ports.values()
         for binding in bindings or ()
     ]
@@ -108,18 +108,19 @@ def test_a_server_in_a_container_serves_storage(server: URL) -> None:
 
 def test_a_container_that_does_not_start_is_removed() -> None:
     """The error quotes its last words, and nothing stays."""
-    before = {container.id for container in _ours()}
-    wrong = ApacheKafkaContainer(configure(KAFKA)).with_env("KAFKA_PROCESS_ROLES", "nobody")
+    name = f"inferbus-tests-{uuid4().hex}"
+    wrong = ApacheKafkaContainer(configure(KAFKA)).with_name(name)
+    wrong.with_env("KAFKA_PROCESS_ROLES", "nobody")
 
     with pytest.raises(RuntimeError, match=r"did not start.*nobody"), wrong:
         pass
 
-    assert {container.id for container in _ours()} == before
+    assert _containers(name=name) == []
 
 
-def _ours() -> list["docker.models.containers.Container"]:
+def _containers(**like: str) -> list["docker.models.containers.Container"]:
     engine = docker.from_env()
     try:
-        return list(engine.containers.list(all=True, filters={"label": f"{OWNER}={os.getpid()}"}))
+        return list(engine.containers.list(all=True, filters=like))
     finally:
         engine.close()

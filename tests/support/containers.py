@@ -22,12 +22,11 @@ from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.config import ConnectionMode, testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from tests.support.engine import KAFKA, POSTGRES, image, is_here
+from tests.support.engine import KAFKA, OWNER, POSTGRES, image, is_here
 
 _LOOPBACK = "127.0.0.1"
-OWNER = "inferbus-tests.pid"
-"""The label that names the test run a container belongs to."""
-_OURS = {OWNER: str(os.getpid())}
+# Of a run in several processes it is the one that started them, for they share containers.
+OURS = {OWNER: str(os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid())}
 _START_TIMEOUT_S = 90.0
 _SCRIPT = "/tmp/start.sh"  # noqa: S108 - inside the container
 # The mapped port is known only once the container runs, so its first act is to wait for us.
@@ -54,8 +53,8 @@ _KAFKA_SETTINGS = {
     "KAFKA_METADATA_MAX_IDLE_INTERVAL_MS": "0",
 }
 
-# It is thrown away, and some 200 databases are made in it.
-_NO_SYNC = ("-c", "fsync=off", "-c", "full_page_writes=off")
+# It is thrown away, some 200 databases are made in it, and several processes use it.
+_NO_SYNC = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300")
 
 
 class ApacheKafkaContainer(DockerContainer):
@@ -67,7 +66,7 @@ class ApacheKafkaContainer(DockerContainer):
     """
 
     def __init__(self, image: str) -> None:
-        super().__init__(image, env=dict(_KAFKA_SETTINGS), labels=_OURS)
+        super().__init__(image, env=dict(_KAFKA_SETTINGS), labels=OURS)
         self.ports: dict[Any, Any] = {9092: (_LOOPBACK, None)}
         self.with_command(["bash", "-c", _WAIT_FOR_SCRIPT])
 
@@ -121,7 +120,7 @@ def kafka_container() -> Iterator[str]:
 @contextmanager
 def postgres_container() -> Iterator[URL]:
     """Give the URL of a PostgreSQL in a container; its user may do everything."""
-    container = PostgresContainer(configure(POSTGRES), driver=None, labels=_OURS)
+    container = PostgresContainer(configure(POSTGRES), driver=None, labels=OURS)
     container.ports = {5432: (_LOOPBACK, None)}
     container.with_command(["postgres", *_NO_SYNC])
     with container as postgres:

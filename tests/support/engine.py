@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KAFKA, POSTGRES, PYTHON = "KAFKA_IMAGE", "POSTGRES_IMAGE", "PYTHON_IMAGE"
 PROMETHEUS, ALERTMANAGER = "PROMETHEUS_IMAGE", "ALERTMANAGER_IMAGE"
 VARIABLES = (KAFKA, POSTGRES, PYTHON, PROMETHEUS, ALERTMANAGER)
+OWNER = "inferbus-tests.pid"
+"""The label that names the test run a container belongs to."""
 _STAND_INS = {
     KAFKA: "inferbus-offline/kafka",
     POSTGRES: "inferbus-offline/postgres",
@@ -93,6 +95,18 @@ def build_layers() -> None:
         environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
         command += ["--file", dockerfile, "."]
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+
+
+def remove_containers(label: str) -> None:
+    """Remove containers with this label, at once, where there are any."""
+    listed = subprocess.run(
+        ["docker", "ps", "--all", "--quiet", "--filter", f"label={label}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found := listed.stdout.split():
+        _docker("rm", "--force", "--volumes", *found, timeout_s=_PULL_TIMEOUT_S)
 
 
 def _can_be_had(name: str) -> bool:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from sqlalchemy import URL, make_url
 
@@ -18,23 +17,22 @@ from tests.support.engine import KAFKA, POSTGRES, image, why_no_image
 
 KAFKA_ENVIRONMENT = "INFERBUS_TEST_BOOTSTRAP_SERVERS"
 POSTGRES_ENVIRONMENT = "INFERBUS_TEST_POSTGRES_URL"
-_Address = TypeVar("_Address")
 
 
 @dataclass(frozen=True, slots=True)
-class Source(Generic[_Address]):
+class Source:
     """One way to a server: what it is, why it cannot be had here, how to come by its address."""
 
     name: str
     missing: str | None
-    start: Callable[[], AbstractContextManager[_Address]]
+    start: Callable[[], AbstractContextManager[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice(Generic[_Address]):
+class Choice:
     """The first source that can be had, if any, and why those before it cannot."""
 
-    source: Source[_Address] | None
+    source: Source | None
     passed_over: tuple[str, ...]
 
     def line(self, otherwise: str) -> str:
@@ -43,7 +41,7 @@ class Choice(Generic[_Address]):
         return f"{taken} ({'; '.join(self.passed_over)})" if self.passed_over else taken
 
 
-def choose(sources: Sequence[Callable[[], Source[_Address]]]) -> Choice[_Address]:
+def choose(sources: Sequence[Callable[[], Source]]) -> Choice:
     """Return the first source that can be had; those after it are not looked at."""
     passed_over: list[str] = []
     for look in sources:
@@ -54,22 +52,22 @@ def choose(sources: Sequence[Callable[[], Source[_Address]]]) -> Choice[_Address
     return Choice(None, tuple(passed_over))
 
 
-def kafka_choice(named: str | None) -> Choice[str]:
+def kafka_choice(named: str | None) -> Choice:
     """Choose a real Kafka; `named` are the bootstrap servers that the run was given, if any."""
     return choose([lambda: _named_kafka(named), _kafka_in_container, _kafka_of_jars])
 
 
-def postgres_choice() -> Choice[URL]:
+def postgres_choice() -> Choice:
     """Choose a PostgreSQL whose user may create databases."""
     return choose([_named_postgres, _postgres_in_container, _postgres_of_debian])
 
 
-def _named_kafka(named: str | None) -> Source[str]:
+def _named_kafka(named: str | None) -> Source:
     missing = None if named else "no --bootstrap-servers"
     return Source(str(named), missing, lambda: nullcontext(str(named)))
 
 
-def _kafka_in_container() -> Source[str]:
+def _kafka_in_container() -> Source:
     def start() -> AbstractContextManager[str]:
         from tests.support.containers import kafka_container  # slow to import
 
@@ -78,7 +76,7 @@ def _kafka_in_container() -> Source[str]:
     return Source(f"{image(KAFKA)} by testcontainers", why_no_image(KAFKA), start)
 
 
-def _kafka_of_jars() -> Source[str]:
+def _kafka_of_jars() -> Source:
     name = f"Apache Kafka {kafka.KAFKA_VERSION} from Maven's jars"
     return Source(name, kafka.why_unavailable(), _one_node)
 
@@ -89,28 +87,34 @@ def _one_node() -> Iterator[str]:
         yield cluster.bootstrap_servers
 
 
-def _named_postgres() -> Source[URL]:
+def _named_postgres() -> Source:
     named = os.environ.get(POSTGRES_ENVIRONMENT)
     if not named:
-        return Source("", f"no {POSTGRES_ENVIRONMENT}", lambda: nullcontext(make_url("")))
+        return Source("", f"no {POSTGRES_ENVIRONMENT}", lambda: nullcontext(""))
     url = make_url(named).set(drivername="postgresql+psycopg")
-    return Source(url.render_as_string(), None, lambda: nullcontext(url))
+    return Source(url.render_as_string(), None, lambda: nullcontext(_text(url)))
 
 
-def _postgres_in_container() -> Source[URL]:
-    def start() -> AbstractContextManager[URL]:
+def _postgres_in_container() -> Source:
+    @contextmanager
+    def start() -> Iterator[str]:
         from tests.support.containers import postgres_container  # slow to import
 
-        return postgres_container()
+        with postgres_container() as url:
+            yield _text(url)
 
     return Source(f"{image(POSTGRES)} by testcontainers", why_no_image(POSTGRES), start)
 
 
-def _postgres_of_debian() -> Source[URL]:
+def _postgres_of_debian() -> Source:
     return Source("Debian's PostgreSQL", postgres.why_no_binaries(), _one_server)
 
 
 @contextmanager
-def _one_server() -> Iterator[URL]:
+def _one_server() -> Iterator[str]:
     with postgres.PostgresServer() as server:
-        yield server.url
+        yield _text(server.url)
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)

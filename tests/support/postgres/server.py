@@ -22,7 +22,7 @@ from .database import connection, run
 
 _PACKAGED = Path("/usr/lib/postgresql")
 _START_TIMEOUT_S = 30.0
-_SETTINGS = {"max_connections": "40"}
+_SETTINGS = {"max_connections": "100"}
 # Nothing of a test outlives it, so nothing needs to reach the disk.
 _FAST = {"fsync": "off", "full_page_writes": "off"}
 

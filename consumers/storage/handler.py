@@ -69,10 +69,11 @@ class StorageHandler:
                 self._tell_lost(event.id, event.body_sha256)
 
     def foresee(self, batch: Sequence[ReceivedRecord]) -> None:
-        """Read what a batch says before its turn, in a thread beside `handle`'s."""
+        """Read and prepare a batch before its turn, in a thread beside `handle`'s."""
         # What cannot be read is said when the batch is handled.
         with suppress(Poison):
-            self._foreseen = batch, read_batch(batch, self._topics, CONSUMER)
+            said = read_batch(batch, self._topics, CONSUMER)
+            self._foreseen = batch, self._sink.prepare(said)
 
     def blobs(self) -> Check:
         """Say whether every event stored since the start has its body; losses only degrade."""

@@ -18,8 +18,8 @@ from sqlalchemy import URL, Connection, Engine, Table, delete, insert, make_url,
 from bus.errors import Poison, Transient
 from consumers.database import open_engine, plain_text, reading, upgrade
 from consumers.storage import queries
-from consumers.storage.sinks import bulk_postgresql
 from consumers.storage.sinks.base import Batch, Sink
+from consumers.storage.sinks.bulk_values import stamp
 from consumers.storage.sinks.mapping import event_values
 from consumers.storage.sinks.sql import SqlSink
 from consumers.storage.tables import CONFLICTS, CURRENT_STATUS, DEAD_LETTERS, EVENTS, QUARANTINE
@@ -402,16 +402,14 @@ def test_a_connection_lost_amid_a_batch_is_waited_for(
     postgres_server: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of the batch is stored, and the next try has a new connection."""
-    values = bulk_postgresql.driver_values
     losses = iter([True])
 
-    def values_after_a_loss(*arguments: Any) -> Any:
+    def lose_it_once() -> None:
         if next(losses, False):
             with other.begin() as connection:
                 _end_the_others(connection)
-        return values(*arguments)
 
-    monkeypatch.setattr(bulk_postgresql, "driver_values", values_after_a_loss)
+    _before_each_copy(monkeypatch, lose_it_once)
     with postgres.database(postgres_server) as url:
         upgrade(url)
         engine, other = open_engine(url), open_engine(url)
@@ -429,8 +427,96 @@ def test_a_connection_lost_amid_a_batch_is_waited_for(
     assert len(written.events) == 20
 
 
-def test_a_server_without_temporary_tables_stores_the_same(postgres_server: URL) -> None:
-    """Only slower: some grant an application no more than its tables."""
+def _before_each_copy(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Have this happen on PostgreSQL after the look at what is there, before the insert."""
+
+    def act_and_stamp(*arguments: Any) -> None:
+        act()
+        stamp(*arguments)
+
+    monkeypatch.setattr("consumers.storage.sinks.bulk_postgresql.stamp", act_and_stamp)
+
+
+def test_events_that_another_writer_stores_meanwhile_are_repeats(
+    postgres_server: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy skips nothing: it fails whole, and is done again with what is there by then."""
+    with postgres.database(postgres_server) as url:
+        upgrade(url)
+        engine, other = open_engine(url), open_engine(url)
+        meanwhile = iter([an_event("R1"), an_event("R2", body=b'{"other":1}')])
+
+        def store_another() -> None:
+            for event in itertools.islice(meanwhile, 1):
+                [arrived] = batch_of([event]).events
+                with other.begin() as connection:
+                    connection.execute(insert(EVENTS).values(event_values(arrived, NOON)))
+
+        _before_each_copy(monkeypatch, store_another)
+        written = SqlSink(engine).write(batch_of([an_event(f"R{n}") for n in range(4)]))
+
+        stored = {row["request_id"]: row["body"] for row in rows(engine, EVENTS)}
+        conflicts = [row["event_id"] for row in rows(engine, CONFLICTS)]
+        engine.dispose()
+        other.dispose()
+    assert [event.request_id for event in written.events] == ["R0", "R3"]
+    assert stored == {"R0": BODY, "R1": BODY, "R2": b'{"other":1}', "R3": BODY}
+    assert (written.conflicts, conflicts) == (1, [an_event("R2").id])
+
+
+def test_a_writer_that_is_always_forestalled_waits(
+    postgres_server: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its batch is tried again later, as after every passing trouble."""
+    events = [an_event(f"R{n}") for n in range(100)]
+    with postgres.database(postgres_server) as url:
+        upgrade(url)
+        engine, other = open_engine(url), open_engine(url)
+        meanwhile = iter(batch_of(events).events)
+
+        def store_another() -> None:
+            with other.begin() as connection:
+                row = event_values(next(meanwhile), NOON)
+                connection.execute(insert(EVENTS).values(row))
+
+        _before_each_copy(monkeypatch, store_another)
+        with pytest.raises(Transient, match="another writer"):
+            SqlSink(engine).write(batch_of(events))
+
+        monkeypatch.undo()
+        forestalled = len(rows(engine, EVENTS))
+        written = SqlSink(engine).write(batch_of(events))
+        engine.dispose()
+        other.dispose()
+    assert 0 < forestalled < 100
+    assert len(written.events) == 100 - forestalled
+
+
+def test_a_batch_prepared_before_its_turn_is_stored_the_same(sink: Sink, engine: Engine) -> None:
+    """Also again: the worker tries a batch that could not be stored as it is."""
+    batch = batch_of([an_event("R1"), an_event("R2"), an_event("R1", body=b"{}")])
+
+    prepared = sink.prepare(batch)
+    first, again = sink.write(prepared), sink.write(prepared)
+
+    assert [event.request_id for event in first.events] == ["R1", "R2"]
+    assert (first.conflicts, again.conflicts, len(again.events)) == (1, 0, 0)
+    stored = [row["stored_at"] for row in rows(engine, EVENTS)]
+    assert stored == [NOON + timedelta(hours=1, seconds=1)] * 2  # when it is written first
+
+
+def test_what_can_never_be_stored_is_poison_when_it_is_prepared(sink: Sink) -> None:
+    """As it is when it is written."""
+    event = msgspec.structs.replace(an_event(), received_at=NOON.replace(tzinfo=None))
+
+    with pytest.raises(Poison, match="time zone"):
+        sink.prepare(batch_of([event]))
+    with pytest.raises(Poison, match="time zone"):
+        sink.write(batch_of([event]))
+
+
+def test_a_role_needs_no_more_than_its_tables(postgres_server: URL) -> None:
+    """Some grant an application nothing else, no temporary tables either."""
     with postgres.database(postgres_server) as url:
         upgrade(url)
         name = make_url(url).database

@@ -20,16 +20,16 @@ from bus.memory import MemoryBus
 from consumers.database import open_engine, upgrade
 from consumers.storage.queries import totals
 from consumers.storage.sinks.base import Batch
-from consumers.storage.sinks.mapping import event_values
+from consumers.storage.sinks.mapping import event_values, quarantine_values
 from consumers.storage.sinks.sql import SqlSink
-from consumers.storage.tables import EVENTS
+from consumers.storage.tables import EVENTS, QUARANTINE
 from schemas.topics import TopicNames
 from tests.support import postgres
 from tests.support.consuming import Consuming, consuming, settings_for, until
 from tests.support.kafka import why_no_small_disk
 from tests.support.kafka.disk import fill, free
 from tests.support.postgres import PostgresServer, faults
-from tests.support.storage import NOON, an_event, batch_of
+from tests.support.storage import NOON, a_held_delivery, an_event, batch_of
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -169,11 +169,16 @@ def test_writers_in_each_others_way_try_again(
     options = f"-c deadlock_timeout=500ms -c default_transaction_isolation={isolation}"
     engine = open_engine(_text(owner.update_query_dict({"options": options})))
     other = open_engine(_text(owner.update_query_dict({"options": "-c deadlock_timeout=20s"})))
-    batch, verdicts = batch_of([an_event("a"), an_event("b")]), list[str]()
+    held = a_held_delivery()
+    batch, verdicts = batch_of([an_event("a"), an_event("b")], [held]), list[str]()
     writing = threading.Thread(target=_write, args=(engine, batch, verdicts))
 
     with postgres.connection(owner) as watcher, other.begin() as holder:
-        _insert(holder, "b")
+        if expected == "deadlock detected":
+            _insert(holder, "b")
+        else:
+            [arrived] = batch.quarantined
+            holder.execute(insert(QUARANTINE).values(quarantine_values(arrived, NOON)))
         writing.start()
         faults.wait_until_blocked(watcher)
         if expected == "deadlock detected":
@@ -185,6 +190,27 @@ def test_writers_in_each_others_way_try_again(
     assert totals(engine)["events"] == 2
     engine.dispose()
     other.dispose()
+
+
+def test_a_writer_that_was_forestalled_tries_again_at_once(
+    server: PostgresServer, url: str
+) -> None:
+    """Another one commits the same event while ours waits for it: neither is told of trouble."""
+    engine, other, verdicts = open_engine(url), open_engine(url), list[str]()
+    batch = batch_of([an_event("a"), an_event("b")])
+    writing = threading.Thread(target=_write, args=(engine, batch, verdicts))
+
+    with postgres.connection(make_url(url).set(username="tester", password=None)) as watcher:
+        with other.begin() as holder:
+            _insert(holder, "b")
+            writing.start()
+            faults.wait_until_blocked(watcher)
+        writing.join(20)
+
+    stored = totals(engine)
+    engine.dispose()
+    other.dispose()
+    assert (verdicts, stored["events"], stored["conflicts"]) == ([], 2, 0)
 
 
 def _write(engine: Engine, batch: Batch, verdicts: list[str]) -> None:

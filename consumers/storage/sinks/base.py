@@ -22,11 +22,16 @@ class Arrived(msgspec.Struct, Generic[Content], frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch of records said, by kind, each in the order it was read."""
+    """
+    What one batch of records said, by kind, each in the order it was read.
+
+    `prepared` is for the sink alone that has made it.
+    """
 
     events: Sequence[Arrived[InferenceEvent]] = ()
     quarantined: Sequence[Arrived[Quarantined]] = ()
     dead_letters: Sequence[DeadLetter] = ()
+    prepared: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,19 @@ class Written:
 
 
 class Sink(Protocol):
-    """Keeps what the records say. Used from one thread; several processes may write at once."""
+    """
+    Keeps what the records say. Several processes may write at once.
+
+    Written to from one thread, beside which another one may prepare what comes next.
+    """
+
+    def prepare(self, batch: Batch) -> Batch:
+        """
+        Return the batch with all done that needs no database; `write` does it otherwise.
+
+        Raises `Poison` for a value that can never be stored.
+        """
+        ...
 
     def write(self, batch: Batch) -> Written:
         """

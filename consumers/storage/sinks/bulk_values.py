@@ -1,6 +1,6 @@
 """An event's row as a driver takes it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -14,7 +14,12 @@ from consumers.storage.sinks.mapping import int64
 from consumers.storage.tables import EVENTS
 from schemas.event import InferenceEvent
 
+Row = list[Any]
+Rows = Mapping[str, Row]
+"""By the event's id."""
+
 COLUMNS = [column.name for column in EVENTS.columns]
+STORED_AT = COLUMNS.index("stored_at")
 _TEXTS = [at for at, column in enumerate(EVENTS.columns) if isinstance(column.type, PlainText)]
 _texts_of = itemgetter(*_TEXTS)
 _NUL = b"\\u0000"  # as JSON writes it
@@ -28,16 +33,19 @@ class Driver(NamedTuple):
     moment: Callable[[datetime], Any]
 
 
-def driver_values(
-    arrived: Arrived[InferenceEvent], stored_at: Any, driver: Driver
-) -> Sequence[Any]:
+class Collision(Exception):  # noqa: N818 - no error: the same again will do
+    """Another writer has stored an event between our look and our insert."""
+
+
+def driver_values(arrived: Arrived[InferenceEvent], driver: Driver) -> Row:
     """
     Return an event's values in the order of the columns, each text as databases can keep it.
 
-    In one piece: by way of a dictionary and a list it took twice as long, 7 µs.
+    But for `stored_at`, which is left open: a row may be made before its turn. In one piece: by
+    way of a dictionary and a list it took twice as long, 7 µs.
     """
     event, position, error = arrived.content, arrived.position, arrived.content.error
-    values = [
+    values: Row = [
         event.id,
         event.provider,
         event.request_id,
@@ -47,7 +55,7 @@ def driver_values(
         driver.labels(event.labels),
         event.job,
         driver.moment(event.received_at),
-        stored_at,
+        None,
         int64(event.runtime_ms),
         None if event.cost_usd is None else driver.money(event.cost_usd),
         int64(event.tokens_input),
@@ -71,6 +79,12 @@ def driver_values(
             if values[at] is not None:
                 values[at] = plain_text(values[at])
     return values
+
+
+def stamp(rows: Iterable[Row], stored_at: Any) -> None:
+    """Say in the rows when they are stored."""
+    for row in rows:
+        row[STORED_AT] = stored_at
 
 
 def labels_json(labels: Mapping[str, str]) -> bytes:

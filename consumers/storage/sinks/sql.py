@@ -1,6 +1,8 @@
 """The sink for SQLite and PostgreSQL."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +22,8 @@ from consumers.storage.seen import (
     take_back,
 )
 from consumers.storage.sinks.base import Arrived, Batch, Written
-from consumers.storage.sinks.bulk import insert_new_events
+from consumers.storage.sinks.bulk import insert_new_events, rows_of
+from consumers.storage.sinks.bulk_values import Collision, Rows
 from consumers.storage.sinks.mapping import (
     Values,
     conflict_values,
@@ -32,6 +35,9 @@ from consumers.storage.sinks.statements import insert_dead_letters, insert_new
 from consumers.storage.sinks.verdicts import UNSTORABLE, verdict_of
 from consumers.storage.tables import CONFLICTS, EVENTS, QUARANTINE
 from schemas.event import InferenceEvent
+
+# After a collision the next try sees what the other writer has stored.
+_TRIES = 10
 
 
 def _utc_now() -> datetime:
@@ -45,21 +51,41 @@ class SqlSink:
         self._engine = engine
         self._now = now
 
+    def prepare(self, batch: Batch) -> Batch:
+        """See `Sink`."""
+        with _verdicts():
+            return replace(batch, prepared=_firsts(batch.events, self._engine.dialect.name))
+
     def write(self, batch: Batch) -> Written:
-        """Store the whole batch durably, or raise a verdict and have stored nothing of it."""
-        try:
-            with self._engine.begin() as connection:
-                written = _write(connection, batch, self._now())
-                reach("in-transaction")
-                return written
-        except (exc.StatementError, exc.TimeoutError) as error:
-            raise verdict_of(error) from error
-        except (ValueError, OverflowError) as error:  # a driver's refusal of a value
-            raise Poison(UNSTORABLE, str(error)) from error
+        """See `Sink`."""
+        for _ in range(_TRIES):
+            with suppress(Collision), _verdicts():
+                return self._write(batch)
+        raise Transient("database: another writer keeps storing the same events")
+
+    def _write(self, batch: Batch) -> Written:
+        with self._engine.begin() as connection:
+            written = _write(connection, batch, self._now())
+            reach("in-transaction")
+            return written
+
+
+@contextmanager
+def _verdicts() -> Iterator[None]:
+    """Raise what errors say of a batch."""
+    try:
+        yield
+    except (exc.StatementError, exc.TimeoutError) as error:
+        raise verdict_of(error) from error
+    except (ValueError, OverflowError) as error:  # a driver's refusal of a value
+        raise Poison(UNSTORABLE, str(error)) from error
 
 
 def _write(connection: Connection, batch: Batch, now: datetime) -> Written:
-    written = _write_events(connection, batch.events, now)
+    firsts = batch.prepared
+    if not isinstance(firsts, _Firsts):
+        firsts = _firsts(batch.events, connection.dialect.name)
+    written = _write_events(connection, batch.events, firsts, now)
     held = [quarantine_values(each, now) for each in batch.quarantined]
     insert_new(connection, QUARANTINE, held)
     take_back(connection, QUARANTINE_BOOK, held)
@@ -69,14 +95,30 @@ def _write(connection: Connection, batch: Batch, now: datetime) -> Written:
     return written
 
 
-def _write_events(
-    connection: Connection, arrived: Sequence[Arrived[InferenceEvent]], now: datetime
-) -> Written:
+@dataclass(frozen=True, slots=True)
+class _Firsts:
+    """The first of each event in a batch, by plain id: where it is in the batch, and its row."""
+
+    places: Mapping[str, int]
+    rows: Rows
+
+
+def _firsts(arrived: Sequence[Arrived[InferenceEvent]], dialect: str) -> _Firsts:
     places: dict[str, int] = {}
     for at, each in enumerate(arrived):
         places.setdefault(plain_text(each.content.id), at)
-    firsts = {event_id: arrived[at] for event_id, at in places.items()}
-    new = insert_new_events(connection, firsts, now)
+    events = {event_id: arrived[at] for event_id, at in places.items()}
+    return _Firsts(places, rows_of(events, dialect))
+
+
+def _write_events(
+    connection: Connection,
+    arrived: Sequence[Arrived[InferenceEvent]],
+    firsts: _Firsts,
+    now: datetime,
+) -> Written:
+    places = firsts.places
+    new = insert_new_events(connection, firsts.rows, now)
     removed = _take_back_events(connection, new)
     new -= removed.keys()
     stored_at = {places[event_id] for event_id in new}
@@ -84,7 +126,7 @@ def _write_events(
     repeats = [row for row in others if row["event_id"] not in removed]
     late = [row for row in others if _is_news(row, removed.get(row["event_id"]))]
     repeated = {row["event_id"] for row in repeats} & new
-    stored = {event_id: event_values(firsts[event_id], now) for event_id in repeated}
+    stored = {event_id: event_values(arrived[places[event_id]], now) for event_id in repeated}
     conflicts = _insert_conflicts(connection, _differing(connection, repeats, stored) + late)
     return Written([arrived[at].content for at in sorted(stored_at)], conflicts)
 

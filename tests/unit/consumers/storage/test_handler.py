@@ -1,6 +1,7 @@
 """Records become one batch for the sink; what cannot be read is parked, nothing else."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +37,9 @@ class _Sink:
         self.batches: list[Batch] = []
         self.conflicts = 0
         self._ids: set[str] = set()
+
+    def prepare(self, batch: Batch) -> Batch:
+        return replace(batch, prepared=True)
 
     def write(self, batch: Batch) -> Written:
         self.batches.append(batch)
@@ -127,6 +131,7 @@ def test_what_was_foreseen_is_not_read_again(monkeypatch: pytest.MonkeyPatch) ->
 
     assert read == [one, other, third, other]
     assert [said.events[0].content.request_id for said in sink.batches] == ["R1", "R3", "R2"]
+    assert [said.prepared for said in sink.batches] == [True, None, None]
 
 
 def test_what_is_foreseen_and_cannot_be_read_is_poison_when_its_turn_comes() -> None:

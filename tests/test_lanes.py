@@ -34,9 +34,20 @@ def test_no_two_stacks_run_at_once() -> None:
     assert len({piece(f"{STACK}/test_{name}.py::a") for name in ("everything", "image")}) == 1
 
 
+def test_files_that_use_the_same_clusters_run_in_a_row() -> None:
+    """Each cluster is started once."""
+    names = ("secured_services", "workers", "direct_publisher", "kafka_fixture")
+    files = [f"tests/integration/test_{name}.py::a" for name in names]
+
+    *clustered, other = sorted(files, key=rank)
+
+    assert clustered == [files[2], files[3], files[0]]
+    assert len({piece(file) for file in clustered} - {piece(other)}) == 1
+
+
 def test_no_file_is_split() -> None:
     """The fixtures of a module are made once."""
     one = "tests/integration/test_workers.py::test_one[2-a::b]"
 
     assert piece(one) == piece("tests/integration/test_workers.py::test_two")
-    assert piece(one) != piece("tests/integration/test_security.py::test_two")
+    assert piece(one) != piece("tests/integration/test_relay.py::test_two")

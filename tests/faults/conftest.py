@@ -64,6 +64,14 @@ def _group(item: pytest.Item) -> int:
     return next((n for n, name in enumerate(_GROUPS) if name in names), len(_GROUPS))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the last system and cluster with their last row: idle ones take their time, too."""
+    running = getattr(item, "funcargs", {}).get("clusters")
+    if running is not None and "clusters" not in getattr(nextitem, "fixturenames", ()):
+        running.close()
+
+
 @pytest.fixture(scope="session")
 def clusters() -> Iterator[Clusters]:
     missing = why_unavailable()

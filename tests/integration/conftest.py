@@ -16,8 +16,38 @@ from bus.runtime.logs import configure_logs
 from bus.runtime.settings import load_settings
 from ingest.report import DeliveryReport
 from ingest.service import IngestService
+from tests.faults.clusters import Clusters
 from tests.support import workers
 from tests.support.endpoint import KEYS, Endpoint, GatedPublisher
+from tests.support.kafka import ClusterOptions, KafkaCluster, Listener
+from tests.support.lanes import piece
+
+_CLUSTERS = pytest.StashKey[Clusters]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the last cluster with the piece of work that uses it."""
+    if nextitem is None or piece(nextitem.nodeid) != piece(item.nodeid):
+        item.config.stash.get(_CLUSTERS, Clusters()).close()
+
+
+@pytest.fixture(scope="session")
+def clusters(pytestconfig: pytest.Config) -> Clusters:
+    """Clusters, one at a time, which go from one file to the next."""
+    return pytestconfig.stash.setdefault(_CLUSTERS, Clusters())
+
+
+@pytest.fixture(scope="module")
+def three_nodes(clusters: Clusters) -> KafkaCluster:
+    """Three nodes that miss each other soon, replication 3, two in sync."""
+    return clusters.give(3, ClusterOptions(session_timeout_ms=3000))
+
+
+@pytest.fixture(scope="module")
+def secured_node(clusters: Clusters) -> KafkaCluster:
+    """One node with every listener, denying what no ACL allows; names must be one's own."""
+    return clusters.give(1, ClusterOptions(listeners=tuple(Listener), acls=True))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from bus.kafka import KafkaBus, KafkaTuning
 from bus.protocols import Publisher, TopicConfig
 from bus.records import Position, Record
 from bus.runtime.settings_sections import KafkaSettings
-from tests.support.kafka import ClusterOptions, KafkaCluster
+from tests.support.kafka import KafkaCluster
 
 pytestmark = [
     pytest.mark.kafka,
@@ -37,10 +37,8 @@ _numbers = count()
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[KafkaCluster]:
-    """Three nodes, replication 3, two in sync."""
-    with KafkaCluster(3, ClusterOptions(session_timeout_ms=3000)) as cluster:
-        yield cluster
+def kafka(three_nodes: KafkaCluster) -> KafkaCluster:
+    return three_nodes
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from tests.support.kafka import (
     ALICE,
     CLIENT_KEY_PASSWORD,
     KAFKA_VERSION,
-    ClusterOptions,
     KafkaCluster,
     KafkaFixtureError,
     KafkaStartError,
@@ -43,18 +41,8 @@ SASL_WAYS = [
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[KafkaCluster]:
-    """One node with every listener, denying what no ACL allows."""
-    options = ClusterOptions(listeners=tuple(Listener), acls=True, message_max_bytes=2000)
-    with KafkaCluster(options=options) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def three() -> Iterator[KafkaCluster]:
-    """Three nodes that miss each other soon."""
-    with KafkaCluster(3, ClusterOptions(session_timeout_ms=1000)) as cluster:
-        yield cluster
+def kafka(secured_node: KafkaCluster) -> KafkaCluster:
+    return secured_node
 
 
 def send(settings: dict[str, Any], topic: str, value: bytes = b"hello") -> int:
@@ -83,6 +71,31 @@ def read(settings: dict[str, Any], topic: str) -> bytes:
         return value
     finally:
         consumer.close()
+
+
+def test_a_killed_leader_is_followed_by_another(three_nodes: KafkaCluster) -> None:
+    topic = three_nodes.fresh_topic()
+    lost = three_nodes.wait_for_leader(topic)
+
+    three_nodes.kill(lost)
+    heir = three_nodes.wait_for_leader(topic, other_than=lost)
+    send(three_nodes.client_settings(), topic, b"survives")
+    three_nodes.restart(lost)
+
+    assert heir != lost
+    assert read(three_nodes.client_settings(), topic) == b"survives"
+
+
+def test_a_frozen_leader_is_replaced_and_comes_back(three_nodes: KafkaCluster) -> None:
+    topic = three_nodes.fresh_topic()
+    frozen = three_nodes.wait_for_leader(topic)
+
+    three_nodes.freeze(frozen)
+    heir = three_nodes.wait_for_leader(topic, other_than=frozen)
+    three_nodes.thaw(frozen)
+    three_nodes.wait_for_nodes()
+
+    assert heir != frozen
 
 
 def test_a_record_comes_back(kafka: KafkaCluster) -> None:
@@ -171,7 +184,7 @@ def test_a_wrong_advertised_listener_answers_and_then_leads_nowhere(
 def test_a_record_over_the_limit_is_refused_by_the_broker(kafka: KafkaCluster) -> None:
     from kafka.errors import MessageSizeTooLargeError
 
-    topic = kafka.fresh_topic()
+    topic = kafka.fresh_topic(config={"max.message.bytes": "2000"})
 
     with pytest.raises(MessageSizeTooLargeError):
         send(kafka.client_settings(), topic, bytes(3000))
@@ -184,31 +197,6 @@ def test_a_deleted_topic_is_gone(kafka: KafkaCluster) -> None:
 
     with kafka.admin() as admin:
         assert topic not in admin.list_topics()
-
-
-def test_a_killed_leader_is_followed_by_another(three: KafkaCluster) -> None:
-    topic = three.fresh_topic()
-    lost = three.wait_for_leader(topic)
-
-    three.kill(lost)
-    heir = three.wait_for_leader(topic, other_than=lost)
-    send(three.client_settings(), topic, b"survives")
-    three.restart(lost)
-
-    assert heir != lost
-    assert read(three.client_settings(), topic) == b"survives"
-
-
-def test_a_frozen_leader_is_replaced_and_comes_back(three: KafkaCluster) -> None:
-    topic = three.fresh_topic()
-    frozen = three.wait_for_leader(topic)
-
-    three.freeze(frozen)
-    heir = three.wait_for_leader(topic, other_than=frozen)
-    three.thaw(frozen)
-    three.wait_for_nodes()
-
-    assert heir != frozen
 
 
 def test_a_shared_disk_is_never_filled(kafka: KafkaCluster) -> None:
@@ -245,8 +233,9 @@ def test_a_data_folder_is_never_formatted_over(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a parent-death signal")
 def test_nodes_end_with_a_killed_test_run(tmp_path: Path) -> None:
     script = (
-        "import time; from tests.support.kafka import KafkaCluster\n"
-        "with KafkaCluster() as kafka: print(kafka.nodes[1].pid, flush=True); time.sleep(60)"
+        "import pathlib, sys, time; from tests.support.kafka.node import Node\n"
+        "node = Node(1, [sys.executable, '-c', 'import time; time.sleep(60)'], pathlib.Path())\n"
+        "node.start(); print(node.pid, flush=True); time.sleep(60)"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(

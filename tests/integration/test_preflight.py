@@ -36,7 +36,6 @@ from schemas.topics import TopicNames
 from tests.support.kafka import (
     ALICE,
     CLIENT_KEY_PASSWORD,
-    ClusterOptions,
     KafkaCluster,
     Listener,
     unsigned_token,
@@ -58,15 +57,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[KafkaCluster]:
-    """One broker with every listener, denying what no ACL allows."""
-    options = ClusterOptions(
-        listeners=tuple(Listener),
-        acls=True,
-        settings={"listener.name.sasl_plaintext.sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN"},
-    )
-    with KafkaCluster(options=options) as cluster:
-        yield cluster
+def kafka(secured_node: KafkaCluster) -> KafkaCluster:
+    return secured_node
 
 
 @dataclass
@@ -335,7 +327,7 @@ CONNECTION = [
     ),
     Row(
         "login-wanted",
-        lambda on: on.at(Listener.SASL_PLAINTEXT, "PLAINTEXT"),
+        lambda on: on.at(Listener.SASL_FEW, "PLAINTEXT"),
         "{server}: wants a login (PLAIN, SCRAM-SHA-512): set"
         " INFERBUS_KAFKA__SECURITY_PROTOCOL=SASL_PLAINTEXT, INFERBUS_KAFKA__SASL_MECHANISM,"
         " INFERBUS_KAFKA__SASL_USERNAME and INFERBUS_KAFKA__SASL_PASSWORD",
@@ -347,7 +339,7 @@ CONNECTION = [
     ),
     Row(
         "mechanism-not-offered",
-        lambda on: on.at(Listener.SASL_PLAINTEXT, sasl_mechanism="SCRAM-SHA-256"),
+        lambda on: on.at(Listener.SASL_FEW, sasl_mechanism="SCRAM-SHA-256"),
         "{server}: does not offer SCRAM-SHA-256: set INFERBUS_KAFKA__SASL_MECHANISM to PLAIN,"
         " SCRAM-SHA-512",
     ),

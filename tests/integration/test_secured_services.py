@@ -16,7 +16,6 @@ from tests.faults.receiver import receiving
 from tests.faults.services import ask
 from tests.faults.system import Plan, System
 from tests.support.kafka import (
-    ClusterOptions,
     KafkaCluster,
     Listener,
     Login,
@@ -44,11 +43,10 @@ PRINCIPALS: dict[Service, str] = {
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[KafkaCluster]:
-    """One broker with every listener, denying what no ACL allows."""
-    with KafkaCluster(options=ClusterOptions(listeners=tuple(Listener), acls=True)) as cluster:
-        cluster.add_scram_users([OPERATOR, INGEST])
-        yield cluster
+def kafka(secured_node: KafkaCluster) -> KafkaCluster:
+    """The secured node, where two more users can log in."""
+    secured_node.add_scram_users([OPERATOR, INGEST])
+    return secured_node
 
 
 def by_password(kafka: KafkaCluster, listener: Listener, login: Login) -> dict[str, str]:

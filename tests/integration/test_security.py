@@ -29,7 +29,6 @@ from bus.topics import check_topics, ensure_topics
 from schemas.topics import TopicNames
 from tests.support.kafka import (
     CLIENT_KEY_PASSWORD,
-    ClusterOptions,
     KafkaCluster,
     Listener,
     Login,
@@ -49,13 +48,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[KafkaCluster]:
-    """One broker with every listener, denying what no ACL allows."""
-    listeners = tuple(Listener)
-    with KafkaCluster(options=ClusterOptions(listeners=listeners, acls=True)) as cluster:
-        cluster.allow("client", "ALL", "test-", prefixed=True)
-        cluster.allow("client", "ALL", "test-", resource="GROUP", prefixed=True)
-        yield cluster
+def kafka(secured_node: KafkaCluster) -> KafkaCluster:
+    """The secured node, on which the client that shows our certificate may do something."""
+    secured_node.allow("client", "ALL", "way-", prefixed=True)
+    secured_node.allow("client", "ALL", "way-", resource="GROUP", prefixed=True)
+    return secured_node
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +226,7 @@ def test_a_token_endpoint_that_is_away_is_named() -> None:
 
 def round_trip(settings: KafkaSettings) -> None:
     """Create a topic, publish, consume in a group, commit, read the commit back."""
-    bus, topic = KafkaBus(settings), f"test-way-{next(_numbers)}"
+    bus, topic = KafkaBus(settings), f"way-{next(_numbers)}"
     with closing(bus.admin()) as admin:
         admin.create_topics([TopicConfig(topic, 1, 1)])
         publish(bus, topic)

@@ -10,13 +10,16 @@ so that no process is left alone with a long one.
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-_PIECES = {"tests/faults/": "faults", "tests/system/stack/": "stack"}
+# Files that use the same clusters, first three nodes and then a secured one.
+_CLUSTERED = ("direct_publisher", "kafka_fixture", "security", "secured_services", "preflight")
+_PIECES = {
+    "tests/faults/": "faults",
+    "tests/system/stack/": "stack",
+    **{f"tests/integration/test_{name}.py": "clusters" for name in _CLUSTERED},
+}
 # First one stack, then the other; by the last Prometheus has evaluated its rules.
 _STACK = ("everything", "pipeline", "image", "restarts", "observability")
-_LONG = (
-    *("workers", "kafka_fixture", "security", "secured_services", "preflight", "relay"),
-    *("postgres_faults", "direct_publisher", "broker_faults", "ways_back"),
-)
+_LONG = (*_CLUSTERED, "workers", "relay", "postgres_faults", "broker_faults", "ways_back")
 _ORDER = (
     "tests/faults/",
     *("tests/unit/", "tests/test_"),

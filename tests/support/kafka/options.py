@@ -15,6 +15,8 @@ class Listener(StrEnum):
     """Shows a certificate of the right authority for another host."""
     SASL_PLAINTEXT = "SASL_PLAINTEXT"
     SASL_SSL = "SASL_SSL"
+    SASL_FEW = "SASL_FEW"
+    """Takes logins without TLS by PLAIN and SCRAM-SHA-512 only."""
     CLOSED_PORT = "CLOSED_PORT"
     """Answers, then advertises a port of this host that nobody listens on."""
     UNRESOLVABLE = "UNRESOLVABLE"
@@ -25,6 +27,8 @@ class Listener(StrEnum):
         """Kafka's security protocol, as clients must name it too."""
         if self in {Listener.TLS, Listener.MTLS, Listener.TLS_WRONG_HOST}:
             return "SSL"
+        if self is Listener.SASL_FEW:
+            return "SASL_PLAINTEXT"
         return self.value if self.uses_sasl else "PLAINTEXT"
 
     @property
@@ -35,11 +39,11 @@ class Listener(StrEnum):
     @property
     def uses_sasl(self) -> bool:
         """Whether clients must log in."""
-        return self in {Listener.SASL_PLAINTEXT, Listener.SASL_SSL}
+        return self in {Listener.SASL_PLAINTEXT, Listener.SASL_SSL, Listener.SASL_FEW}
 
 
 class Mechanism(StrEnum):
-    """A SASL mechanism; both SASL listeners speak all of them."""
+    """A SASL mechanism; the SASL listeners speak all of them, but for `SASL_FEW`."""
 
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
@@ -85,9 +89,6 @@ class ClusterOptions:
     session_timeout_ms: int = 9000
     """How long a silent broker keeps its partitions. Kafka's default is 9000;
     1000 makes a kill and restart take 2.5 s instead of 11.5 s."""
-
-    message_max_bytes: int | None = None
-    """Largest record batch a topic takes unless it says otherwise."""
 
     disk_mb: int | None = None
     """Give each node a disk of this size, for `fill_disk`; needs root and Linux.

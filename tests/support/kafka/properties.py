@@ -56,8 +56,6 @@ def option_settings(options: ClusterOptions) -> dict[str, str]:
     }
     if options.is_light:
         settings |= _LIGHT
-    if options.message_max_bytes is not None:
-        settings["message.max.bytes"] = str(options.message_max_bytes)
     return settings | dict(options.settings)
 
 

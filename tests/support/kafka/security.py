@@ -12,6 +12,7 @@ _PLAIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _OAUTH_MODULE = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
 _TOKEN_LIFE_S = 3600
+_FEW = (Mechanism.SCRAM_SHA_512, Mechanism.PLAIN)
 
 
 def security_settings(options: ClusterOptions, files: Certificates) -> dict[str, str]:
@@ -54,8 +55,9 @@ def _tls(listener: Listener, files: Certificates) -> dict[str, str]:
 
 def _sasl(listener: Listener) -> dict[str, str]:
     users = " ".join(f'user_{login.user}="{login.password}"' for login in LOGINS)
+    offered = _FEW if listener is Listener.SASL_FEW else tuple(Mechanism)
     settings = {
-        "sasl.enabled.mechanisms": ",".join(Mechanism),
+        "sasl.enabled.mechanisms": ",".join(offered),
         "plain.sasl.jaas.config": f"{_PLAIN_MODULE} required {users};",
         "scram-sha-256.sasl.jaas.config": f"{_SCRAM_MODULE} required;",
         "scram-sha-512.sasl.jaas.config": f"{_SCRAM_MODULE} required;",

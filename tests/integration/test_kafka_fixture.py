@@ -234,13 +234,12 @@ def test_a_data_folder_is_never_formatted_over(tmp_path: Path) -> None:
 def test_nodes_end_with_a_killed_test_run(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys, time; from tests.support.kafka.node import Node\n"
-        "node = Node(1, [sys.executable, '-c', 'import time; time.sleep(60)'], pathlib.Path())\n"
-        "node.start(); print(node.pid, flush=True); time.sleep(60)"
+        "node = Node(1, ['/bin/sleep', '60'], pathlib.Path(sys.argv[1])); node.start()\n"
+        "print(node.pid, flush=True); time.sleep(60)"
     )
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE
-    ) as run:
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         pid = int(run.stdout.readline())
         run.kill()

@@ -20,7 +20,7 @@ from benchmarks.consuming import Consumed, upgrade
 
 Row = tuple[Any, ...]
 # As many records as storage settles at once, in one transaction, synced to disk.
-BATCH = 2000
+BATCH = 1000
 _EACH_TENTH = 10
 
 

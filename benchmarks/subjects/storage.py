@@ -52,7 +52,7 @@ SUBJECT = Subject(
     "How many records a second does storage settle, beside an executemany of the same rows?",
     "A real `inferbus storage` reads a backlog of 1 KB bodies, every tenth record a repeat, from"
     " the first settled batch to the last; then the rows it has stored are counted, and written"
-    " again by a raw executemany (`sqlite3`, psycopg) in transactions of 2,000 with the same"
+    " again by a raw executemany (`sqlite3`, psycopg) in transactions of 1,000 with the same"
     " repeats and the same syncing. The raw way neither reads Kafka nor decodes anything. CPU is"
     " the client's; with SQLite that is the whole of it.",
     run,

@@ -122,13 +122,29 @@ def _write_events(
     removed = _take_back_events(connection, new)
     new -= removed.keys()
     stored_at = {places[event_id] for event_id in new}
-    others = [event_values(each, now) for at, each in enumerate(arrived) if at not in stored_at]
+    others = _others(arrived, stored_at, now)
     repeats = [row for row in others if row["event_id"] not in removed]
     late = [row for row in others if _is_news(row, removed.get(row["event_id"]))]
     repeated = {row["event_id"] for row in repeats} & new
     stored = {event_id: event_values(arrived[places[event_id]], now) for event_id in repeated}
     conflicts = _insert_conflicts(connection, _differing(connection, repeats, stored) + late)
     return Written([arrived[at].content for at in sorted(stored_at)], conflicts)
+
+
+def _others(
+    arrived: Sequence[Arrived[InferenceEvent]], stored_at: Collection[int], now: datetime
+) -> list[Values]:
+    """
+    Return the rows that were not stored, but those that say the same as one just stored.
+
+    Most repeats are such ones, and a row takes 4 µs.
+    """
+    stored = {(arrived[at].content.id, arrived[at].content.body_sha256) for at in stored_at}
+    return [
+        event_values(each, now)
+        for at, each in enumerate(arrived)
+        if at not in stored_at and (each.content.id, each.content.body_sha256) not in stored
+    ]
 
 
 def _take_back_events(connection: Connection, event_ids: Collection[str]) -> dict[str, Seen]:

@@ -28,6 +28,7 @@ QUICK = ClusterOptions(
 THREE = ClusterOptions(session_timeout_ms=3000)
 DATABASE_DISK = "disk-database"
 SPOOL_DISK = "spool-ingest"
+_CLUSTERS = pytest.StashKey[Clusters]()
 
 # What shares a cluster or a system runs in a row: each is started once.
 _GROUPS = ("system", "pair", "judgements", "endpoint", "one_node", "proxy", "three_nodes")
@@ -67,19 +68,16 @@ def _group(item: pytest.Item) -> int:
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """End the last system and cluster with their last row: idle ones take their time, too."""
-    running = getattr(item, "funcargs", {}).get("clusters")
-    if running is not None and "clusters" not in getattr(nextitem, "fixturenames", ()):
-        running.close()
+    if "clusters" not in getattr(nextitem, "fixturenames", ()):
+        item.config.stash.get(_CLUSTERS, Clusters()).close()
 
 
 @pytest.fixture(scope="session")
-def clusters() -> Iterator[Clusters]:
+def clusters(pytestconfig: pytest.Config) -> Clusters:
     missing = why_unavailable()
     if missing is not None:
         pytest.skip(f"no Kafka: {missing}")
-    clusters = Clusters()
-    yield clusters
-    clusters.close()
+    return pytestconfig.stash.setdefault(_CLUSTERS, Clusters())
 
 
 @pytest.fixture

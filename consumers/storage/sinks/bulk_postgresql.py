@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg.copy import LibpqWriter
 from psycopg.types.string import BytesBinaryDumper
 from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, exc
 
@@ -33,6 +34,10 @@ _TYPES = {
     LargeBinary: "bytea",
 }
 _COLUMN_TYPES = [_TYPES[type(column.type)] for column in EVENTS.columns]
+# Until then libpq sends what the socket takes, and nobody waits: whoever waits leaves the
+# interpreter's lock to the thread that reads, and gets it back after 5 ms. At 1 MB, the default,
+# a batch took 54 ms instead of 50.
+_FLUSH_AT_BYTES = 8 << 20
 _JSONB_VERSION = b"\x01"
 
 
@@ -64,12 +69,14 @@ def insert_new_events(connection: Connection, rows: Rows, stored_at: datetime) -
 
 def _copy(connection: Connection, rows: Iterable[Row]) -> None:
     driver: Any = connection.connection.driver_connection
-    with _sqlalchemy_errors(connection), driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+    with _sqlalchemy_errors(connection), driver.cursor() as cursor:
         # The DB-API's own dumper of bytes is written in Python: 1 µs each, two of them a row.
         cursor.adapters.register_dumper(bytes, BytesBinaryDumper)
-        copy.set_types(_COLUMN_TYPES)
-        for row in rows:
-            copy.write_row(row)
+        writer = LibpqWriter(cursor, flush_threshold=_FLUSH_AT_BYTES)
+        with cursor.copy(_COPY, writer=writer) as copy:
+            copy.set_types(_COLUMN_TYPES)
+            for row in rows:
+                copy.write_row(row)
 
 
 @contextmanager

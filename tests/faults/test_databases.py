@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,14 +45,13 @@ def test_f25_sqlite_locked(one_node: KafkaCluster, system: System) -> None:
     """Another program holds the write lock for longer than we wait for it."""
     seconds = scaled(7, 20)
     with row("F25", f"SQLite write lock held {seconds:.0f} s", system, Sender(rate=80)) as run:
-        with sqlite3.connect(
-            system.folder / DATABASE_DISK / "inferbus.db", isolation_level=None
-        ) as other:
+        file = system.folder / DATABASE_DISK / "inferbus.db"
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             run.go_on(seconds)
             other.execute("ROLLBACK")
         run.fault_is_over()
-    _require_sound(system.folder / DATABASE_DISK / "inferbus.db")
+    _require_sound(file)
 
 
 @pytest.mark.skipif(not HAS_SMALL_DISKS, reason=str(why_no_small_disk()))
@@ -99,5 +99,5 @@ def _copied_still(system: System, folder: Path) -> Path:
 
 
 def _require_sound(file: Path) -> None:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

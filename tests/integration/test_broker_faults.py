@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -45,11 +46,10 @@ PUBLISHERS = ("client", "direct")
 def bus_with(kafka: KafkaCluster, publisher: str) -> KafkaBus:
     """Return a bus with one of the two publishers, and its topic."""
     settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, publisher=publisher)  # type: ignore[arg-type] # one of the two
-    bus = KafkaBus(settings, TUNING)
-    admin = bus.admin()
-    admin.create_topics([TopicConfig(TOPIC, 3)])
-    admin.close()
-    return bus
+    # Patiently: a broker that has just thawed on a busy machine may need more than a second.
+    with closing(KafkaBus(settings).admin()) as admin:
+        admin.create_topics([TopicConfig(TOPIC, 3)])
+    return KafkaBus(settings, TUNING)
 
 
 @pytest.fixture(params=PUBLISHERS)

@@ -38,12 +38,12 @@ def test_a_relay_that_dies_or_stands_still_loses_nothing(ingest: Endpoint, real_
     with sender.running():
         for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP):
             wait_until(lambda: len(_relays(ingest)) == 1)
-            sender.wait_for_acks(200)
+            sender.wait_for_acks(100)
             (victim,) = _relays(ingest)
             end(victim, number)
             wait_until(lambda gone=victim: gone not in _relays(ingest))
         wait_until(lambda: len(_relays(ingest)) == 1)
-        sender.wait_for_acks(200)
+        sender.wait_for_acks(100)
 
     assert sender.others() == []
     wait_until(lambda: _is_all_published(ingest), ingest.metrics)
@@ -60,7 +60,7 @@ def test_an_ingest_that_dies_takes_its_relay_along_and_publishes_the_rest_later(
     ingest.start(1, **_FROM_JOURNAL)
     sender = Sender(ingest.url)
     with sender.running():
-        sender.wait_for_acks(200)
+        sender.wait_for_acks(100)
         (relay,) = _relays(ingest)
         ingest.service.kill()
     wait_until(lambda: not is_alive(relay))
@@ -78,7 +78,7 @@ def test_without_kafka_it_answers_from_the_journal_and_says_what_is_missing(
         ingest.start(1, **_FROM_JOURNAL)
         sender = Sender(ingest.url)
         with sender.running():
-            sender.wait_for_acks(100)
+            sender.wait_for_acks(50)
         assert sender.others() == []
         assert ingest.metrics()["inferbus_spool_entries", "[]"] == len(sender.acked)
         assert ingest.checks()["kafka"]["status"] == "degraded"

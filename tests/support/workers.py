@@ -126,7 +126,7 @@ class Sender:
     """Sends from several loops until stopped; each call on a new connection, unless kept alive."""
 
     url: str
-    loops: int = 8
+    loops: int = 4
     keeps_alive: bool = False
     may_send: Callable[[], bool] = lambda: True
     answers: dict[str, tuple[Verdict, str]] = field(default_factory=dict)

@@ -14,6 +14,8 @@ from bus.records import NextOffsets, Position, ReceivedRecord, Record, TopicPart
 
 Outcome = Position | BusError
 """What becomes of a record: its position, or why it was not acknowledged."""
+Tell = Callable[[Outcome], object]
+"""Is told what has become of a record."""
 
 
 class Publisher(Protocol):
@@ -30,7 +32,7 @@ class Publisher(Protocol):
         """
         ...
 
-    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+    def send(self, record: Record, settled: Tell) -> None:
         """
         Hand the record over; `settled` is called once, with what `publish` returns or raises.
 

@@ -35,7 +35,7 @@ class OncePerTurn:
     async def done(self) -> None:
         """Return once the call that was asked for has been made."""
         waiter = asyncio.get_running_loop().create_future()
-        self.then(partial(_end, waiter))
+        self.then(partial(end_wait, waiter))
         await waiter
 
     def _answer(self) -> None:
@@ -48,6 +48,7 @@ class OncePerTurn:
                 call()
 
 
-def _end(waiter: asyncio.Future[None]) -> None:
+def end_wait(waiter: asyncio.Future[None]) -> None:
+    """Let whoever waits go on, if anybody still does."""
     if not waiter.done():  # as where its task was cancelled
         waiter.set_result(None)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from bus.errors import PublishTimeoutError
-from bus.protocols import Outcome, Publisher
+from bus.protocols import Publisher, Tell
 from bus.records import Position, Record
 
 _AWAY = "the embedded broker is being replaced"
@@ -30,7 +30,7 @@ class RenewablePublisher:
             raise PublishTimeoutError(_AWAY)
         return await self._publisher.publish(record)
 
-    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+    def send(self, record: Record, settled: Tell) -> None:
         """See `Publisher`."""
         if self._publisher is None:
             settled(PublishTimeoutError(_AWAY))

@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 import structlog
 
-from bus.protocols import Outcome
+from bus.protocols import Outcome, Tell
 from bus.turns import OncePerTurn
 
 log = structlog.get_logger()
-
-Tell = Callable[[Outcome], object]
 
 
 class LoopBridge:

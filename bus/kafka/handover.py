@@ -15,10 +15,10 @@ from bus.errors import (
     RecordRefusedError,
     word_of,
 )
-from bus.kafka.bridge import LoopBridge, Tell
+from bus.kafka.bridge import LoopBridge
 from bus.kafka.outbox import Outbox, OutboxLimits, Send, Settled
 from bus.limits import FRAME_BYTES, MAX_PUBLISH_BYTES, refuse_oversized
-from bus.protocols import Outcome
+from bus.protocols import Outcome, Tell
 from bus.records import Position, Record
 from bus.runtime.metrics import PUBLISH_ERRORS, PUBLISH_SECONDS, observe_all
 

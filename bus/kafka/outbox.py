@@ -1,11 +1,11 @@
 """Records handed over and not yet answered for: bounded, and each answered exactly once."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bus.errors import BusClosedError, QueueFullError
-from bus.protocols import Outcome
+from bus.protocols import Outcome, Tell
 from bus.records import Record
 
 Settled = tuple["Send", Outcome]
@@ -16,7 +16,7 @@ class Send:
     """One record on its way, and who waits for its outcome."""
 
     record: Record
-    resolve: Callable[[Outcome], object]
+    resolve: Tell
     handed_over_at: float
     size: int = field(init=False)
     """The record's bytes, counted once: the headers make it cost a microsecond."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Event, Lock, Timer
 
@@ -10,7 +9,7 @@ from bus.errors import BusClosedError, BusError, PublishError
 from bus.limits import refuse_oversized
 from bus.memory.broker import MemoryBroker
 from bus.memory.faults import Faults
-from bus.protocols import Outcome
+from bus.protocols import Tell
 from bus.records import Position, Record
 
 
@@ -32,7 +31,7 @@ class MemoryPublisher:
         """Return the position of the written record."""
         return await asyncio.wrap_future(self.submit(record))
 
-    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+    def send(self, record: Record, settled: Tell) -> None:
         """See `bus.protocols`."""
         loop = asyncio.get_running_loop()
 

@@ -8,6 +8,7 @@ from functools import partial
 from bus.errors import PublishTimeoutError
 from bus.protocols import Outcome, Publisher
 from bus.records import Position, Record
+from bus.turns import end_wait
 from ingest.deadlines import Deadlines
 from ingest.spool.circuit import Circuit
 
@@ -59,7 +60,7 @@ class FirstSends:
     def __init__(self, publisher: Publisher, circuit: Circuit, deadline_s: float) -> None:
         self._publisher = publisher
         self._circuit = circuit
-        self._deadlines: Deadlines[_Waiter] = Deadlines(deadline_s, _end)
+        self._deadlines: Deadlines[_Waiter] = Deadlines(deadline_s, end_wait)
         self._unresolved: dict[Sent, int] = {}  # and their sizes
         self._bytes = 0
 
@@ -95,11 +96,10 @@ class FirstSends:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 for sent in list(self._unresolved):
-                    await _outcome_of(sent)
+                    await _waiter_for(sent)
 
     async def _wait(self, sent: Sent) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        sent.then(partial(_end, waiter))
+        waiter = _waiter_for(sent)
         self._deadlines.add(waiter)
         try:
             await waiter
@@ -113,12 +113,8 @@ class FirstSends:
         sent.settle(outcome)
 
 
-async def _outcome_of(sent: Sent) -> None:
-    waiter = asyncio.get_running_loop().create_future()
-    sent.then(partial(_end, waiter))
-    await waiter
-
-
-def _end(waiter: _Waiter) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+def _waiter_for(sent: Sent) -> _Waiter:
+    """Return what is done once the outcome is there."""
+    waiter: _Waiter = asyncio.get_running_loop().create_future()
+    sent.then(partial(end_wait, waiter))
+    return waiter

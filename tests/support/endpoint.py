@@ -1,7 +1,6 @@
 """The endpoint over real sockets, on a publisher that waits where a test says so."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ from aiohttp import ClientSession
 from prometheus_client import REGISTRY
 from yarl import URL
 
-from bus.protocols import Outcome
+from bus.protocols import Tell
 from bus.records import Position, Record
 from ingest.report import DeliveryReport
 from ingest.service import IngestService
@@ -33,7 +32,7 @@ class GatedPublisher:
         self.published.append(record)
         return Position(record.topic, 0, len(self.published) - 1)
 
-    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+    def send(self, record: Record, settled: Tell) -> None:
         task = asyncio.ensure_future(self.publish(record))
         task.add_done_callback(lambda task: task.cancelled() or settled(task.result()))
 

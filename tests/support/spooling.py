@@ -1,11 +1,11 @@
 """A spool in memory and a Kafka that answers when it is told to."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bus.errors import BusError
-from bus.protocols import Outcome
+from bus.protocols import Outcome, Tell
 from bus.records import Position, Record
 from ingest.spool.errors import SpoolError
 from ingest.spool.frames import Entry
@@ -69,7 +69,7 @@ class ToldPublisher:
         self.why: str | None = None
         self.answers: BusError | str | None = "waits"
         self.sent: list[Record] = []
-        self.pending: list[tuple[Record, Callable[[Outcome], object]]] = []
+        self.pending: list[tuple[Record, Tell]] = []
 
     async def publish(self, record: Record) -> Position:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -79,7 +79,7 @@ class ToldPublisher:
             raise outcome
         return outcome
 
-    def send(self, record: Record, settled: Callable[[Outcome], object]) -> None:
+    def send(self, record: Record, settled: Tell) -> None:
         self.sent.append(record)
         if isinstance(self.answers, BusError):
             settled(self.answers)

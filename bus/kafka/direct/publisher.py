@@ -9,11 +9,12 @@ import structlog
 
 from bus.backoff import Backoff, BackoffPolicy
 from bus.errors import BusUnavailableError
-from bus.kafka.bridge import LoopBridge, Tell
+from bus.kafka.bridge import LoopBridge
 from bus.kafka.direct.dispatcher import Dispatcher, Patience
 from bus.kafka.direct.wire import NoWire, Wire
 from bus.kafka.handover import Handover
 from bus.kafka.outbox import OutboxLimits
+from bus.protocols import Tell
 
 log = structlog.get_logger()
 

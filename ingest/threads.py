@@ -5,10 +5,13 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 _Result = TypeVar("_Result")
-_Call = Callable[[], None]
+_Tell = Callable[[], None]
+_Call = Callable[[], _Tell]
+"""Does the work; what it returns tells whoever waits for it, at once."""
 # Threads that wait for the next call. Starting one for each costs the event loop 100 µs, for it
 # waits until the thread runs.
 _KEPT = 8
@@ -29,7 +32,7 @@ async def in_thread(call: Callable[[], _Result]) -> _Result:
         if not answer.done():
             settle()
 
-    def run() -> None:
+    def run() -> _Tell:
         try:
             result = call()
         except BaseException as error:  # noqa: BLE001 - handed to whoever awaits
@@ -37,11 +40,15 @@ async def in_thread(call: Callable[[], _Result]) -> _Result:
             settle: Callable[[], None] = lambda: answer.set_exception(told)  # noqa: E731
         else:
             settle = lambda: answer.set_result(result)  # noqa: E731
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(tell, settle)
+        return partial(_call_soon, loop, partial(tell, settle))
 
     _THREADS.run(run)
     return await answer
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+        loop.call_soon_threadsafe(call)
 
 
 class _Threads:
@@ -65,13 +72,16 @@ class _Threads:
             threading.Thread(target=self._work, args=args, name="blocking", daemon=True).start()
 
     def _work(self, call: _Call) -> None:
-        while True:
-            call()
+        stays = True
+        while stays:
+            tell = call()
             with self._lock:
-                if self._idle >= self._kept:
-                    return
-                self._idle += 1
-            call = self._calls.get()
+                stays = self._idle < self._kept
+                self._idle += stays
+            tell()  # after the count: who calls next, having heard of it, finds this thread
+            del call, tell  # an idle thread keeps no body
+            if stays:
+                call = self._calls.get()
 
 
 _THREADS = _Threads(_KEPT)

@@ -104,8 +104,9 @@ class Node:
         self.is_frozen = False
 
     def freeze(self) -> None:
-        """Stop the node's time: connections stay open, nothing is answered."""
+        """Stop the node's time: from here on nothing is answered, connections stay open."""
         self._signal(signal.SIGSTOP)
+        self._wait_stopped()
         self.is_frozen = True
 
     def thaw(self) -> None:
@@ -121,6 +122,12 @@ class Node:
     def _wait(self, timeout_s: float) -> None:
         if self._process is not None:
             self._process.wait(timeout_s)
+
+    def _wait_stopped(self) -> None:
+        # A signal only asks: on a busy machine a broker's threads answer a while longer. The
+        # kernel tells the parent when the last of them stands (waitid(2), CLD_STOPPED).
+        if (pid := self.pid) is not None:
+            os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _log_path(self) -> Path:
         return self.folder / f"log-{self._starts}.txt"

@@ -119,23 +119,26 @@ def upgrade(bench: Bench, database_url: str) -> None:
 
 def read_only(bench: Bench, backlog: Backlog) -> Consumed:
     """Return what a consumer does that reads the backlog and drops it."""
+    return _baseline(bench, backlog, "benchmarks.servers.consumer")
+
+
+def handwritten(bench: Bench, backlog: Backlog, database_url: str) -> Consumed:
+    """Return what a plain consumer does that stores the backlog by executemany."""
+    return _baseline(bench, backlog, "benchmarks.servers.handwritten", database_url)
+
+
+def _baseline(bench: Bench, backlog: Backlog, module: str, *first: str) -> Consumed:
     topics = [backlog.topics.of("succeeded"), backlog.topics.of("failed")]
-    done = subprocess.run(  # noqa: S603 - this Python, our own module
-        [
-            sys.executable,
-            "-m",
-            "benchmarks.servers.consumer",
-            bench.kafka.bootstrap_servers,
-            str(backlog.records),
-            *topics,
-        ],
+    servers = bench.kafka.bootstrap_servers
+    done = subprocess.run(  # noqa: S603 - this Python, our own modules
+        [sys.executable, "-m", module, *first, servers, str(backlog.records), *topics],
         cwd=_PROJECT,
         capture_output=True,
         check=False,
         timeout=_PATIENCE_S,
     )
     if done.returncode:
-        raise BenchError(f"the bare consumer failed: {done.stderr.decode()[-800:]}")
+        raise BenchError(f"{module} failed: {done.stderr.decode()[-800:]}")
     return Consumed(**json.loads(done.stdout))
 
 

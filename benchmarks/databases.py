@@ -3,29 +3,34 @@
 import os
 import resource
 import shutil
-import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+import orjson
 import psycopg
 from psycopg import sql
-from psycopg.types.json import Jsonb
 from sqlalchemy import URL
 
 from benchmarks.bench import Bench
 from benchmarks.consuming import Consumed, upgrade
+from benchmarks.executemany import (
+    COLUMNS,
+    Row,
+    opened,
+    postgres_connection,
+    sqlite_connection,
+)
 
-Row = tuple[Any, ...]
 # As many records as storage settles at once, in one transaction, synced to disk.
 BATCH = 1000
 _EACH_TENTH = 10
+_ALL_ROWS = f"SELECT {', '.join(COLUMNS)} FROM events"  # noqa: S608 - names of our own
 
 
 class Database(Protocol):
-    """One engine: fresh databases with the tables, all rows, and a raw executemany."""
+    """One engine: fresh databases with the tables, and all rows of one."""
 
     name: str
 
@@ -35,10 +40,6 @@ class Database(Protocol):
 
     def rows(self, url: str) -> list[Row]:
         """Return every row of `events`."""
-        ...
-
-    def write(self, url: str, rows: Sequence[Row]) -> Consumed:
-        """Write the rows with executemany, one transaction a batch, repeats skipped."""
         ...
 
 
@@ -68,28 +69,8 @@ class Sqlite:
 
     def rows(self, url: str) -> list[Row]:
         """See `Database`."""
-        with closing(self._open(url)) as connection:
-            return connection.execute("SELECT * FROM events").fetchall()
-
-    def write(self, url: str, rows: Sequence[Row]) -> Consumed:
-        """See `Database`."""
-        marks = ",".join("?" * len(rows[0]))
-        insert = f"INSERT INTO events VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - marks
-
-        with closing(self._open(url)) as connection:
-
-            def write(batch: Sequence[Row]) -> None:
-                with connection:
-                    connection.executemany(insert, batch)
-
-            return _timed(rows, write)
-
-    @staticmethod
-    def _open(url: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(Path(url.removeprefix("sqlite:///")))
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        return connection
+        with closing(sqlite_connection(url)) as connection:
+            return connection.execute(_ALL_ROWS).fetchall()
 
 
 class Postgres:
@@ -112,28 +93,15 @@ class Postgres:
 
     def rows(self, url: str) -> list[Row]:
         """See `Database`."""
-        with self._open(url) as connection:
-            rows = connection.execute("SELECT * FROM events").fetchall()
-        return [tuple(Jsonb(v) if isinstance(v, dict) else v for v in row) for row in rows]
-
-    def write(self, url: str, rows: Sequence[Row]) -> Consumed:
-        """See `Database`."""
-        marks = sql.SQL(",").join([sql.Placeholder()] * len(rows[0]))
-        insert = sql.SQL("INSERT INTO events VALUES ({}) ON CONFLICT DO NOTHING").format(marks)
-        with self._open(url) as connection:
-
-            def write(batch: Sequence[Row]) -> None:
-                with connection.transaction(), connection.cursor() as cursor:
-                    cursor.executemany(insert, batch)
-
-            return _timed(rows, write)
+        with postgres_connection(url) as connection:
+            rows = connection.execute(_ALL_ROWS.encode()).fetchall()
+        return [
+            tuple(orjson.dumps(each).decode() if isinstance(each, dict) else each for each in row)
+            for row in rows
+        ]
 
     def _url(self, name: str) -> str:
         return self._server.set(database=name).render_as_string(hide_password=False)
-
-    @staticmethod
-    def _open(url: str) -> "psycopg.Connection[Row]":
-        return psycopg.connect(url.replace("postgresql+psycopg", "postgresql"))
 
     def _execute(self, statement: str) -> None:
         conninfo = self._url("postgres").replace("postgresql+psycopg", "postgresql")
@@ -147,12 +115,14 @@ def with_repeats(rows: Sequence[Row]) -> list[Row]:
     return [row for at in range(0, len(rows), nine) for row in (*rows[at : at + nine], rows[at])]
 
 
-def _timed(rows: Sequence[Row], write: Callable[[Sequence[Row]], None]) -> Consumed:
-    started, cpu = time.perf_counter(), _cpu_s()
-    for at in range(0, len(rows), BATCH):
-        write(rows[at : at + BATCH])
-    seconds = time.perf_counter() - started
-    return Consumed(len(rows) / seconds, (_cpu_s() - cpu) / len(rows) * 1e6)
+def raw(url: str, rows: Sequence[Row]) -> Consumed:
+    """Write rows that are in memory, one transaction a batch, repeats skipped."""
+    with opened(url) as write:
+        started, cpu = time.perf_counter(), _cpu_s()
+        for at in range(0, len(rows), BATCH):
+            write(rows[at : at + BATCH])
+        seconds = time.perf_counter() - started
+        return Consumed(len(rows) / seconds, (_cpu_s() - cpu) / len(rows) * 1e6)
 
 
 def _cpu_s() -> float:

@@ -3,14 +3,15 @@ The baseline of consumers: kafka-python reading topics and doing nothing with wh
 
     python -m benchmarks.servers.consumer BOOTSTRAP_SERVERS RECORDS TOPIC…
 
-Prints records a second and CPU microseconds a record, from the first record to the last.
+Prints records a second and CPU microseconds a record, from the first batch to the last.
 """
 
-import json
 import sys
 import time
 
 from kafka import KafkaConsumer
+
+from benchmarks.servers.pace import Pace
 
 
 def main(servers: str, wanted: int, topics: list[str]) -> None:
@@ -22,20 +23,10 @@ def main(servers: str, wanted: int, topics: list[str]) -> None:
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    seen = first = 0
-    started = cpu = 0.0
-    while seen < wanted:
-        polled = sum(len(records) for records in consumer.poll(1000).values())
-        if not seen and polled:  # the clock starts once the group has formed
-            first, started, cpu = polled, time.perf_counter(), time.process_time()
-        seen += polled
-    counted = max(1, seen - first)
-    seconds = time.perf_counter() - started
-    figures = {
-        "per_second": counted / seconds,
-        "cpu_us": (time.process_time() - cpu) / counted * 1e6,
-    }
-    print(json.dumps(figures))
+    pace = Pace()
+    while pace.seen < wanted:
+        pace.add(sum(len(records) for records in consumer.poll(1000).values()))
+    print(pace.told())
     consumer.close(autocommit=False)
 
 

@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from benchmarks.backlog import Backlog, fill
 from benchmarks.bench import Bench
 from benchmarks.consuming import consume, consumed
-from benchmarks.databases import Row, Sqlite
+from benchmarks.databases import Sqlite, raw
+from benchmarks.executemany import COLUMNS, Row
 from benchmarks.figures import Figure
 from benchmarks.rounds import interleaved
 from benchmarks.servers.start import bare, ingress
 from benchmarks.subjects.duel import BARE, OURS, Case, cpu, duel
 from benchmarks.subjects.subject import Subject
-from consumers.storage.tables import EVENTS
 
 SIZES = ("1 KB", "64 KB", "256 KB", "1024 KB")
 _EMPTY = "an empty table"
-_COLUMNS = [column.name for column in EVENTS.columns]
 _CHUNK = 50_000
 
 
@@ -73,7 +72,7 @@ class _Stored:
         for start in range(0, bench.options.stored, _CHUNK):
             bench.say(f"filling the table: {start} rows")
             wanted = range(start, min(start + _CHUNK, bench.options.stored))
-            self._database.write(self._full, [_renamed(rows[n % len(rows)], n) for n in wanted])
+            raw(self._full, [_renamed(rows[n % len(rows)], n) for n in wanted])
 
 
 def _renamed(row: Row, number: int) -> Row:
@@ -82,7 +81,7 @@ def _renamed(row: Row, number: int) -> Row:
 
     What comes is the newest in life, too: at the end of the indexes by time.
     """
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(COLUMNS, row, strict=True))
     request_id = f"R{number * 2654435761 % 2**32:010d}-{number}"
     received_at = f"2020{values['received_at'][4:]}"  # a leap year, so that every day is one
     values |= {"request_id": request_id, "received_at": received_at}

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -14,6 +13,7 @@ from ingest.blobs import PUT_DEADLINE_S, AsyncBlobs
 from ingest.keeping import Keeper, Kept, NotDurableError
 from ingest.providers.base import MalformedDelivery, Provider
 from ingest.redaction import redacted
+from ingest.remembered import Remembered
 from ingest.report import Answer, EventReceipt, refused
 from schemas.delivery import Delivery
 from schemas.event import InferenceEvent, Quarantined
@@ -57,7 +57,7 @@ class Acceptor:
         self._inline_limit_bytes = inline_limit_bytes
         self._traceparent = traceparent
         self._inflight: dict[_Identity, _Running] = {}
-        self._durable: OrderedDict[_Identity, _Outcome] = OrderedDict()
+        self._durable = Remembered[_Identity, _Outcome](REMEMBERED)
 
     def knows(self, provider: str) -> bool:
         """Tell whether there is an adapter for the provider."""
@@ -89,7 +89,6 @@ class Acceptor:
         identity = (item.id, item.body_sha256)
         known = self._durable.get(identity)
         if known is not None:
-            self._durable.move_to_end(identity)
             return _Shared(known, is_first=False)
         running = self._inflight.get(identity)
         if running is not None:
@@ -106,15 +105,10 @@ class Acceptor:
             raise
         else:
             running.succeeded(outcome)
-            self._remember(identity, outcome)
+            self._durable.keep(identity, outcome)
             return outcome
         finally:
             del self._inflight[identity]
-
-    def _remember(self, identity: _Identity, outcome: "_Outcome") -> None:
-        self._durable[identity] = outcome
-        if len(self._durable) > REMEMBERED:
-            self._durable.popitem(last=False)
 
     async def _keep(self, item: Item) -> tuple[EventReceipt, str]:
         try:

@@ -1,8 +1,9 @@
 """How often a source failed to authenticate lately, in bounded memory."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from ingest.remembered import Remembered
 
 # A sender with a wrong secret shall see why; somebody who guesses shall get nowhere.
 BURST = 100
@@ -34,16 +35,12 @@ class Failures:
         self._clock = clock
         self._burst = burst
         self._per_second = per_second
-        self._max_sources = max_sources
-        self._budgets: OrderedDict[str, _Budget] = OrderedDict()
+        self._budgets = Remembered[str, _Budget](max_sources)
 
     def add(self, source: str) -> bool:
         """Count a failure; return whether the source has had too many."""
         budget = self._refilled(source)
-        self._budgets[source] = budget
-        self._budgets.move_to_end(source)
-        if len(self._budgets) > self._max_sources:
-            self._budgets.popitem(last=False)
+        self._budgets.keep(source, budget)
         if budget.left < 1:
             return True
         budget.left -= 1

@@ -1,10 +1,10 @@
 """`signed-url`: a callback URL that one of our keys signed for this provider."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ingest.auth.base import Head
+from ingest.remembered import Remembered
 from schemas.callback import Capability, InvalidCredentialError, SigningKey, verify
 
 # Some 1 KB each. A job's own URL is seen once, but for what is sent again.
@@ -23,8 +23,8 @@ class SignedUrl:
     """
 
     keys: Sequence[SigningKey] = field(repr=False)
-    _accepted: OrderedDict[_Shown, Capability] = field(
-        default_factory=OrderedDict, init=False, repr=False, compare=False
+    _accepted: Remembered[_Shown, Capability] = field(
+        default_factory=lambda: Remembered(_REMEMBERED), init=False, repr=False, compare=False
     )
 
     def by_head(self, head: Head) -> Capability | None:
@@ -37,7 +37,5 @@ class SignedUrl:
             capability = verify(shown[1], head.provider, self.keys)
         except InvalidCredentialError:
             return None
-        self._accepted[shown] = capability
-        if len(self._accepted) > _REMEMBERED:
-            self._accepted.popitem(last=False)
+        self._accepted.keep(shown, capability)
         return capability

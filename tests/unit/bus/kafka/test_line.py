@@ -8,6 +8,7 @@ from bus.kafka.outbox import Send
 from bus.kafka.producing import Answer
 from bus.kafka.watchdog import Watchdog
 from bus.records import Record
+from tests.support.clock import Clock
 
 
 class Producer:
@@ -29,21 +30,6 @@ class Producer:
 
     def end(self, timeout_s: float) -> None:
         """Nothing to end."""
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

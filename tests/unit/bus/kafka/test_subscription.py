@@ -13,6 +13,7 @@ from kafka.structs import MemberState
 from bus.errors import BusUnavailableError
 from bus.kafka.subscription import KafkaSubscription
 from bus.records import Position, ReceivedRecord, TopicPartition
+from tests.support.clock import Clock
 
 A, B = ClientPartition("t", 0), ClientPartition("t", 1)
 STALL_CHECK_S = 10.0
@@ -109,21 +110,6 @@ class FakeConsumer:
 
     def group_metadata(self) -> SimpleNamespace:
         return SimpleNamespace(state=self.state)
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

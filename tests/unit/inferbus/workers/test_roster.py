@@ -3,20 +3,12 @@
 import pytest
 
 from inferbus.workers.roster import MAX_START_TRIES, SILENT_AFTER_S, Report, Roster, Seat, ended_by
+from tests.support.clock import Clock
 
 OK = {"status": "ok", "reason": None}
 FINE = Report(True, {"kafka": OK, "spool": OK})
 AWAY = {"status": "degraded", "reason": "Kafka is away"}
 NOT_DURABLE = Report(False, {"kafka": AWAY, "spool": {"status": "failing", "reason": "disk full"}})
-
-
-class Clock:
-    """Says what time the test wants it to be."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

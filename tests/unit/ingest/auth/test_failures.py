@@ -15,17 +15,9 @@ from ingest.auth.failures import BURST, Failures
 from ingest.auth.sources import Sources
 from ingest.auth.token import PathToken
 from schemas.delivery import ANONYMOUS
+from tests.support.clock import Clock
 
 TOKEN = "0123456789abcdef"
-
-
-class Clock:
-    """A clock that goes when told."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture
@@ -49,7 +41,7 @@ def test_a_source_that_fails_too_often_is_told_so(clock: Clock) -> None:
     by = make(clock, burst=3, per_second=0.5)
 
     assert [fails(by) for _ in range(5)] == ["wrong"] * 3 + ["rate"] * 2
-    clock.now_s += 4
+    clock.now += 4
     assert [fails(by) for _ in range(3)] == ["wrong"] * 2 + ["rate"]
 
 

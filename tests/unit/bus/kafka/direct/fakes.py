@@ -1,5 +1,6 @@
 """Brokers without a socket: they keep what they are sent and answer as a test says."""
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -97,3 +98,36 @@ class FakeWire:
             if is_written:
                 self.log[place] += values
         return Answer(node, None, "connection lost")
+
+
+class LiveWire(FakeWire):
+    """Answers at once, unless it is told to be silent; `poll` sleeps until woken."""
+
+    def __init__(self) -> None:
+        super().__init__(t=[0])
+        self.is_silent = False
+        self.crash: BaseException | None = None
+        self.got_one = threading.Event()
+        self._woken = threading.Event()
+
+    def poll(self, timeout_s: float) -> list[Answer]:
+        if self.crash is not None:
+            crash, self.crash = self.crash, None
+            raise crash
+        answers = [] if self.is_silent else super().poll(0)
+        if not answers:
+            self._woken.wait(min(timeout_s, 0.01))
+            self._woken.clear()
+        self.tell()
+        return answers
+
+    def send(self, node: int, batches: Sequence[Batch]) -> None:
+        super().send(node, batches)
+        self.got_one.set()
+
+    def tell(self) -> None:
+        if self.leaders.by_topic.keys() != self.asked & self.cluster.keys():
+            super().tell()
+
+    def wake(self) -> None:
+        self._woken.set()

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bus.runtime.memory import collect_seldom
 from inferbus import cli_kept, cli_questions, cli_services
 from inferbus.errors import ProblemError, WrongUsageError
 from inferbus.output import complain
@@ -50,6 +51,7 @@ def _inferbus(
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a problem, 2 wrong usage or configuration."""
+    collect_seldom()
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 

@@ -10,6 +10,7 @@ import socket
 import sys
 
 from bus.die_with_parent import die_with
+from bus.runtime.memory import collect_seldom
 
 
 def main(parent: int, control: int) -> int:
@@ -18,6 +19,7 @@ def main(parent: int, control: int) -> int:
         signal.signal(number, signal.SIG_IGN)
     if not die_with(parent):
         return 1
+    collect_seldom()
     from inferbus.relay.serving import run
 
     return run(socket.socket(fileno=control))

@@ -9,6 +9,7 @@ import sys
 
 from bus.die_with_parent import die_with
 from bus.runtime.cells import Cells, keep_metrics_in
+from bus.runtime.memory import collect_seldom
 from inferbus.workers.assignment import Assignment
 
 
@@ -22,6 +23,7 @@ def main(parent: int, control: int) -> int:
     except EOFError:
         return 1
     keep_metrics_in(Cells.opened(assignment.cells))
+    collect_seldom()
     # Only now: whatever it imports declares metrics.
     from inferbus.workers.serving import run
 

@@ -51,6 +51,17 @@ spare_collector()
 print(gc.get_freeze_count() >= 1000, gc.get_threshold()[0])
 """
 
+_STARTING = """
+import gc, sys
+from inferbus.cli import main
+
+sys.argv[1:] = ["--version"]
+try:
+    main()
+except SystemExit:
+    print(gc.get_threshold()[0], file=sys.stderr)
+"""
+
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program of its own to its end."""
@@ -87,3 +98,7 @@ def test_it_gives_back_again_and_again_until_it_is_stopped() -> None:
 
 def test_what_has_started_is_never_looked_through_for_garbage() -> None:
     assert run(_SPARED).stdout.split() == ["True", "10000"]
+
+
+def test_nor_is_it_looked_through_each_700_objects_while_it_starts() -> None:
+    assert run(_STARTING).stderr.split() == ["10000"]

@@ -5,13 +5,12 @@ Strongest first: an option of the command, the environment (with `.env` and secr
 the data directory's `up.json`, the defaults.
 """
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from bus.runtime.files import is_locked
 from bus.runtime.logs import configure_logs
 from bus.runtime.settings import Settings, load_settings
 
@@ -84,13 +83,6 @@ def _lasting(known: dict[str, Any]) -> set[str]:
 def is_up(data_dir: Path) -> bool:
     """Tell whether an `up` holds the data directory's lock."""
     try:
-        lock = os.open(data_dir / LOCK_FILE, os.O_RDONLY)
+        return is_locked(data_dir / LOCK_FILE)
     except OSError:
         return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False

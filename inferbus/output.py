@@ -78,6 +78,18 @@ def complain(text: str) -> None:
     say(f"inferbus: {safe(' '.join(text.split()))}")
 
 
+def report_problems(problems: Sequence[str], json: bool, *, otherwise: str) -> int:  # noqa: FBT001 - as `emit`
+    """Tell each problem, or people that all is well; return a check's exit status, 1 or 0."""
+    if json:
+        emit([{"problem": problem} for problem in problems], json, ("problem",))
+        return 1 if problems else 0
+    for problem in problems:
+        complain(problem)
+    if not problems:
+        say(otherwise)
+    return 1 if problems else 0
+
+
 def stdout_console() -> "Console":
     """
     Return a console on stdout.

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 import orjson
 
+from bus.runtime.files import replace_durably
 from inferbus.context import LOCK_FILE, UP_FILE
 from inferbus.errors import ProblemError
-from inferbus.files import make_private_dir, write_private
+from inferbus.files import make_private_dir
 
 
 class UpLock:
@@ -82,7 +83,7 @@ class UpFile:
     def write(self) -> dict[str, Any]:
         """Write what holds now; return it."""
         content = self._content()
-        write_private(self._path, orjson.dumps(content) + b"\n")
+        replace_durably(self._path, orjson.dumps(content) + b"\n")
         return content
 
     def refresh(self) -> None:

@@ -5,7 +5,7 @@ Content-addressed, so that putting twice is harmless. Nothing is ever swept by i
 may be referenced from a lagging topic, a spool or a quarantine.
 """
 
-from bus.blobs.directory import DirectoryBlobs, sync_folder
+from bus.blobs.directory import DirectoryBlobs
 from bus.blobs.opening import open_blobs
 from bus.blobs.store import (
     BlobMissingError,
@@ -25,5 +25,4 @@ __all__ = [
     "StoredBlob",
     "blob_name",
     "open_blobs",
-    "sync_folder",
 ]

@@ -1,7 +1,6 @@
 """Blobs as files of one folder."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from bus.blobs.store import (
     blob_of,
     trash_name,
 )
+from bus.runtime.files import replace_durably
 from schemas.event import PayloadRef
 
 _PIECE_BYTES = 262_144
@@ -32,7 +32,8 @@ class DirectoryBlobs:
         path = self._path(sha256)
         try:
             if not _is_refreshed(path, len(body)):
-                _write_durably(path, body)
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                replace_durably(path, body)
         except OSError as error:
             raise BlobStoreError(f"cannot write {path}: {error.strerror or error}") from error
         return PayloadRef(url=path.absolute().as_uri(), sha256=sha256, bytes=len(body))
@@ -126,27 +127,3 @@ def _pieces(file: BinaryIO, path: Path) -> Iterator[bytes]:
                 yield piece
     except OSError as error:
         raise BlobStoreError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _write_durably(path: Path, body: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's entries to disk: without it a rename may not outlive a power loss."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,7 +7,7 @@ from bus.runtime.masking import mask_url
 from consumers import database
 from inferbus.context import command_settings
 from inferbus.files import make_private_dir
-from inferbus.output import complain, emit, say
+from inferbus.output import emit, report_problems, say
 
 
 def run(
@@ -17,7 +17,8 @@ def run(
     settings = command_settings(data_dir)
     url = settings.database_url
     if action == "check":
-        return _report(database.check(url), url, json=json)
+        fine = f"{mask_url(url)}: up to date"
+        return report_problems(database.check(url), json, otherwise=fine)
     make_private_dir(settings.data_dir)
     applied = database.upgrade(url)
     if json:
@@ -25,14 +26,3 @@ def run(
         return 0
     say(f"{mask_url(url)}: {', '.join(applied) if applied else 'nothing to do'}")
     return 0
-
-
-def _report(problems: list[str], url: str, *, json: bool) -> int:
-    if json:
-        emit([{"problem": problem} for problem in problems], json, ("problem",))
-        return 1 if problems else 0
-    for problem in problems:
-        complain(problem)
-    if not problems:
-        say(f"{mask_url(url)}: up to date")
-    return 1 if problems else 0

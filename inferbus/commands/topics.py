@@ -9,7 +9,7 @@ from bus.kafka.preflight.topics import check_cluster
 from bus.runtime.settings import Settings
 from bus.topics import check_topics, ensure_topics
 from inferbus.context import command_settings
-from inferbus.output import complain, emit, say
+from inferbus.output import emit, report_problems
 from schemas.topics import TopicNames
 
 
@@ -20,7 +20,8 @@ def run(
     settings = command_settings(data_dir)
     names = TopicNames(settings.topics.prefix)
     if action == "check":
-        return _report(_problems(settings, names), names, json=json)
+        fine = f"all {len(names.all)} topics are as they should be"
+        return report_problems(_problems(settings, names), json, otherwise=fine)
     with closing(KafkaBus(settings.kafka).admin()) as admin:
         created = ensure_topics(admin, names, settings.topics)
     return _list(created, names, json=json)
@@ -41,14 +42,3 @@ def _list(created: list[str], names: TopicNames, *, json: bool) -> int:
     ]
     emit(rows, json, ("topic", "state"))
     return 0
-
-
-def _report(problems: list[str], names: TopicNames, *, json: bool) -> int:
-    if json:
-        emit([{"problem": problem} for problem in problems], json, ("problem",))
-        return 1 if problems else 0
-    for problem in problems:
-        complain(problem)
-    if not problems:
-        say(f"all {len(names.all)} topics are as they should be")
-    return 1 if problems else 0

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from bus.blobs import sync_folder
+from bus.runtime.files import sync_folder
 
 # fdatasync leaves out times, which nobody needs; not every system has it.
 _sync_data = getattr(os, "fdatasync", os.fsync)

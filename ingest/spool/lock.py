@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bus.runtime.files import is_locked
 from ingest.spool.errors import SpoolInUseError
 
 _LOCK_FILE = "lock"
@@ -40,17 +41,7 @@ class FolderLock:
 
 def is_owned(folder: Path) -> bool:
     """Tell whether a running process holds the sub-spool's lock."""
-    try:
-        file = os.open(folder / _LOCK_FILE, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
+    return is_locked(folder / _LOCK_FILE)
 
 
 def _acquire(file: int) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from ingest.providers.base import MalformedDelivery
+from ingest.providers.pieces import thinned
 from ingest.providers.scanning import cut_below, nests_deeper
 from ingest.providers.shapes import Members, Shape
 
@@ -53,8 +54,8 @@ def read_object(body: bytes, shape: Shape) -> Members:
     try:
         shallow, cut = _shallow(body)
         for part in cut:
-            _RAW.decode(part)
-        return _members(shallow, shape)
+            _RAW.decode(thinned(part, MAX_DEPTH_READ))
+        return _members(thinned(shallow, MAX_DEPTH_READ), shape)
     except msgspec.DecodeError as error:
         raise MalformedDelivery("not-json", str(error)) from error
     except RecursionError as error:

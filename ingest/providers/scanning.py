@@ -8,6 +8,7 @@ megabytes neither holds the interpreter for long nor is copied whole.
 import itertools
 import math
 import re
+from collections.abc import Sequence
 
 _SLICE = 1 << 16
 _FOUND_SINGLY = 16
@@ -43,15 +44,18 @@ class Scan:
     def _slice_end(self, position: int) -> int:
         if self._at + _SLICE >= position:
             return position
-        # A slice that ends in a backslash would cut an escape in two.
-        whole = _NOT_BACKSLASH.search(self._text, self._at + _SLICE - 1, position)
-        return position if whole is None else whole.end()
+        return min(past_escape(self._text, self._at + _SLICE), position)
 
     def _read(self, part: bytes) -> None:
-        outside = self.outside(part)
-        levels = itertools.accumulate(map(_STEPS.__getitem__, outside), initial=self.level)
-        self.deepest = max(self.deepest, *(run := list(levels)))
-        self.level = run[-1]
+        brackets = self.outside(part)
+        steps = map(_STEPS.__getitem__, brackets)
+        self._moved(brackets, list(itertools.accumulate(steps, initial=self.level)))
+
+    def _moved(self, brackets: bytes, levels: Sequence[int]) -> None:
+        """Note the levels before, between and after some brackets, for who needs these too."""
+        del brackets
+        self.deepest = max(self.deepest, *levels)
+        self.level = levels[-1]
 
     def outside(self, part: bytes) -> bytes:
         """Return the brackets of the next part that stand outside of strings."""
@@ -64,36 +68,40 @@ class Scan:
         return brackets
 
 
+def past_escape(text: bytes, position: int) -> int:
+    """Return the first position from here on that cuts no escape in two."""
+    whole = _NOT_BACKSLASH.search(text, position - 1)
+    return len(text) if whole is None else whole.end()
+
+
 def nests_deeper(text: bytes, limit: int) -> bool:
     """Tell whether the text nests deeper than `limit` brackets."""
     # Only texts with many brackets pay for more than looking for them.
-    if _opens_up_to(text, limit):
+    if occurs_up_to(text, (b"[", b"{"), limit):
         return False
     scan = Scan(text)
     scan.advance(len(text), limit)
     return scan.deepest > limit
 
 
-def _opens_up_to(text: bytes, limit: int) -> bool:
+def occurs_up_to(text: bytes, marks: Sequence[bytes], limit: int) -> bool:
     """
-    Tell whether there are at most `limit` opening brackets, in strings or outside.
+    Tell whether the marks stand in a text at most `limit` times, in strings or outside.
 
     `find` runs at 20 GB/s to the next one, `count` at 3: texts of one large string or many
     numbers are the ones that are long. Small ones are counted.
     """
     if len(text) <= _SMALL_BYTES:
-        return text.count(b"[") + text.count(b"{") <= limit
-    opened = 0
-    for opening in (b"[", b"{"):
-        at = text.find(opening)
-        for _ in range(_FOUND_SINGLY):
-            if at < 0:
-                break
-            opened += 1
-            at = text.find(opening, at + 1)
-        else:
-            opened += text.count(opening, at) if at >= 0 else 0
-    return opened <= limit
+        return sum(map(text.count, marks)) <= limit
+    return sum(_occurrences(text, mark) for mark in marks) <= limit
+
+
+def _occurrences(text: bytes, mark: bytes) -> int:
+    found, at = 0, text.find(mark)
+    while at >= 0 and found < _FOUND_SINGLY:
+        found += 1
+        at = text.find(mark, at + 1)
+    return found if at < 0 else found + text.count(mark, at)
 
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)

@@ -169,7 +169,8 @@ async def test_an_unknown_topic_is_refused_beside_the_loop(
         publisher.publish(Record(f"{topic}.unknown", b"k", b"v"))
     )
 
-    assert longest_s < 0.5
+    # kafka-python asks for a second; a loaded machine alone may halt us for some tenths of one.
+    assert longest_s < 0.9
     assert (await publisher.publish(Record(topic, b"k", b"v"))).offset == 0
 
 

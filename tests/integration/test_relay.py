@@ -36,7 +36,7 @@ def test_a_relay_that_dies_or_stands_still_loses_nothing(ingest: Endpoint, real_
     ingest.start(1, **_FROM_JOURNAL)
     sender = Sender(ingest.url)
     with sender.running():
-        for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP):
+        for number in (signal.SIGKILL, signal.SIGSTOP):
             wait_until(lambda: len(_relays(ingest)) == 1)
             sender.wait_for_acks(100)
             (victim,) = _relays(ingest)

@@ -36,24 +36,30 @@ def run(  # noqa: PLR0913 - each parameter is an option
 ) -> int:
     """List, show or replay parked records."""
     settings = command_settings(data_dir)
+    if action == "list":
+        return _list(settings, reason, read_since(since), limit, json=json)
+    if action == "show":
+        return _show(settings, event_id, raw=raw, json=json)
+    require_choice(event_id, reason, every=every)
     with open_storage(settings) as engine:
-        if action == "list":
-            found = queries.dead_letters(
-                engine, reason=reason, since=read_since(since), limit=limit
-            )
-            emit([row.as_json() for row in found], json, _COLUMNS)
-            return 0
-        if action == "show":
-            return _show(engine, event_id, raw=raw, json=json)
-        require_choice(event_id, reason, every=every)
         return _replay(engine, settings, _chosen(engine, event_id, reason), yes=yes, json=json)
 
 
-def _show(engine: "Engine", event_id: str | None, *, raw: bool, json: bool) -> int:
+def _list(
+    settings: "Settings", reason: str | None, since: datetime | None, limit: int, *, json: bool
+) -> int:
+    with open_storage(settings) as engine:
+        found = queries.dead_letters(engine, reason=reason, since=since, limit=limit)
+    emit([row.as_json() for row in found], json, _COLUMNS)
+    return 0
+
+
+def _show(settings: "Settings", event_id: str | None, *, raw: bool, json: bool) -> int:
     if event_id is None:
         raise WrongUsageError("say which: --id EVENT_ID")
-    chosen = _chosen(engine, event_id, None)
-    dead = _loaded(engine, chosen[0])
+    with open_storage(settings) as engine:
+        chosen = _chosen(engine, event_id, None)
+        dead = _loaded(engine, chosen[0])
     if len(chosen) > 1:
         say(f"the newest of {len(chosen)}; `inferbus deadletter list` shows them")
     if raw:

@@ -30,10 +30,9 @@ def run(
 ) -> int:
     """List events; with `limit` of them listed it says that there may be more."""
     wanted = None if outcome is None else read_outcome(outcome)
+    earliest = read_since(since)
     with open_storage(command_settings(data_dir)) as engine:
-        found = queries.events(
-            engine, outcome=wanted, model=model, since=read_since(since), limit=limit
-        )
+        found = queries.events(engine, outcome=wanted, model=model, since=earliest, limit=limit)
     emit([event.as_json() for event in found], json, _COLUMNS)
     if len(found) == limit and not json:
         say(f"the newest {limit}; --limit shows more")

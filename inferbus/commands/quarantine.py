@@ -46,23 +46,29 @@ def run(  # noqa: PLR0913 - each parameter is an option
 ) -> int:
     """List, show or replay quarantined deliveries."""
     settings = command_settings(data_dir)
+    if action == "list":
+        return _list(settings, reason, read_since(since), limit, json=json)
+    if action == "show":
+        return _show(settings, event_id, raw=raw, json=json)
+    require_choice(event_id, reason, every=every)
     with open_storage(settings) as engine:
-        if action == "list":
-            found = queries.quarantined(engine, reason=reason, since=read_since(since), limit=limit)
-            emit([row.as_json() for row in found], json, _COLUMNS)
-            return 0
-        if action == "show":
-            return _show(engine, settings, event_id, raw=raw, json=json)
-        require_choice(event_id, reason, every=every)
         return _replay(engine, settings, _chosen(engine, event_id, reason), yes=yes, json=json)
 
 
-def _show(
-    engine: "Engine", settings: "Settings", event_id: str | None, *, raw: bool, json: bool
+def _list(
+    settings: "Settings", reason: str | None, since: datetime | None, limit: int, *, json: bool
 ) -> int:
+    with open_storage(settings) as engine:
+        found = queries.quarantined(engine, reason=reason, since=since, limit=limit)
+    emit([row.as_json() for row in found], json, _COLUMNS)
+    return 0
+
+
+def _show(settings: "Settings", event_id: str | None, *, raw: bool, json: bool) -> int:
     if event_id is None:
         raise WrongUsageError("say which: --id EVENT_ID")
-    held = _one(engine, event_id)
+    with open_storage(settings) as engine:
+        held = _one(engine, event_id)
     if raw:
         write_raw(held.body(open_blobs(settings.blobs_url)))
         return 0

@@ -29,12 +29,18 @@ def run(
     data_dir: Path | None = None,
 ) -> int:
     """Show one row for each group, or one for everything."""
+    earliest = read_since(since)
+    _require_group(by)
     with open_storage(command_settings(data_dir)) as engine:
-        try:
-            rows = queries.stats(engine, by, read_since(since))
-        except ValueError as error:
-            raise WrongUsageError(f"--by: {error}") from error
+        rows = queries.stats(engine, by, earliest)
     title = by.partition(":")[2] or by if by else "group"
     columns = [Column("group", title), *_FIGURES] if by else _FIGURES
     emit([row.as_json() for row in rows], json, columns)
     return 0
+
+
+def _require_group(by: str | None) -> None:
+    try:
+        queries.require_group(by)
+    except ValueError as error:
+        raise WrongUsageError(f"--by: {error}") from error

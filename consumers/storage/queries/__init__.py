@@ -16,7 +16,7 @@ from consumers.storage.queries.held import (
     quarantined,
     quarantined_one,
 )
-from consumers.storage.queries.statistics import StatsRow, stats
+from consumers.storage.queries.statistics import StatsRow, require_group, stats
 from consumers.storage.rows import (
     BodyNotLoadedError,
     StoredDeadLetter,
@@ -44,6 +44,7 @@ __all__ = [
     "quarantined",
     "quarantined_one",
     "references",
+    "require_group",
     "stats",
     "totals",
 ]

@@ -50,6 +50,7 @@ def stats(engine: Engine, by: str | None = None, since: datetime | None = None) 
 
     Sorted by group, the one without a name first. Raises ValueError for another `by`.
     """
+    require_group(by)
     query = _figures(_group(by, engine.dialect.name), engine.dialect.name)
     if by is not None:
         query = query.group_by("group_name")
@@ -60,6 +61,13 @@ def stats(engine: Engine, by: str | None = None, since: datetime | None = None) 
     return sorted(rows, key=lambda row: (row.group is not None, row.group))
 
 
+def require_group(by: str | None) -> None:
+    """Raise ValueError unless it names what `stats` can group by."""
+    is_label = by is not None and by.startswith(_LABEL) and len(by) > len(_LABEL)
+    if by not in (None, "model", "outcome", "day") and not is_label:
+        raise ValueError(f"cannot group by {by!r}: choose model, outcome, day or label:KEY")
+
+
 def _group(by: str | None, dialect: str) -> ColumnElement[Any]:
     if by is None:
         return null()
@@ -67,9 +75,7 @@ def _group(by: str | None, dialect: str) -> ColumnElement[Any]:
         return EVENTS.c[by]
     if by == "day":
         return _day(dialect)
-    if by.startswith(_LABEL) and len(by) > len(_LABEL):
-        return _label_value(by.removeprefix(_LABEL), dialect)
-    raise ValueError(f"cannot group by {by!r}: choose model, outcome, day or label:KEY")
+    return _label_value(by.removeprefix(_LABEL), dialect)
 
 
 def _day(dialect: str) -> ColumnElement[Any]:

@@ -299,6 +299,30 @@ def test_without_a_database_nothing_is_made(cli: Cli, tmp_path: Path) -> None:
     assert not (tmp_path / "typo").exists()
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["list", "--since", "yesterday"],
+        ["stats", "--since", "yesterday"],
+        ["stats", "--by", "colour"],
+        ["quarantine", "list", "--since", "yesterday"],
+        ["quarantine", "show"],
+        ["quarantine", "replay"],
+        ["deadletter", "list", "--since", "yesterday"],
+        ["deadletter", "show"],
+        ["deadletter", "replay"],
+    ],
+)
+def test_wrong_usage_is_told_before_storage_is_asked(
+    cli: Cli, tmp_path: Path, args: list[str]
+) -> None:
+    """Status 2 says that the command line has to change, whatever is stored."""
+    ran = cli(*args, "--data-dir", str(tmp_path / "nothing"))
+
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.count("\n") == 1
+
+
 def test_json_is_one_object_a_line(cli: Cli) -> None:
     """And nothing else on stdout."""
     lines = cli("list", "--json").out.splitlines()

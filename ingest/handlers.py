@@ -175,17 +175,18 @@ def _status_of(answer: Answer) -> int:
 
 
 def _close(entry: Entry, answer: Answer) -> JsonResponse:
-    entry.close(answer, _status_of(answer))
-    return _respond(answer)
-
-
-def _respond(answer: Answer) -> JsonResponse:
     status = _status_of(answer)
+    if answer.reason == "length-required":  # a status of its own, no reason of its own
+        answer = refused("too-large", answer.detail or "")
+    entry.close(answer, status)
+    return _respond(answer, status)
+
+
+def _respond(answer: Answer, status: int | None = None) -> JsonResponse:
+    status = status or _status_of(answer)
     headers: dict[str, str] = {}
     if answer.reason == "method":
         headers["Allow"] = "POST, GET, HEAD"
     if status >= 500 or answer.reason == "rate":  # noqa: PLR2004 - the sender shall come again
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    if answer.reason == "length-required":
-        answer = refused("too-large", answer.detail or "")
     return JsonResponse(answer.as_json(), status, headers)

@@ -158,10 +158,14 @@ async def test_a_body_that_does_not_arrive_is_refused(endpoint: Endpoint) -> Non
 
 
 async def test_a_post_without_length_is_refused(endpoint: Endpoint) -> None:
-    """Neither Content-Length nor chunks: there is no telling where it ends."""
+    """Neither Content-Length nor chunks: counted under the reason that its sender is told."""
+    before = count("inferbus_refused_total", reason="too-large")
+
     answer = await raw(endpoint, b"\r\n")
 
     assert answer.startswith(b"HTTP/1.1 411 ")
+    assert b'"reason":"too-large"' in answer
+    assert count("inferbus_refused_total", reason="too-large") == before + 1
 
 
 async def raw(endpoint: Endpoint, rest: bytes) -> bytes:

@@ -1,6 +1,8 @@
 """Changed copies of the packages: each breaks a promise on purpose, for the judge to find."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,4 +28,12 @@ def mutant(folder: Path, *changes: Change) -> str:
         text = path.read_text()
         assert text.count(old) == 1, f"{file} holds {old!r} {text.count(old)} times"
         path.write_text(text.replace(old, new))
+        _require_names(path)
     return str(folder)
+
+
+def _require_names(path: Path) -> None:
+    # A mutant that fails at its first call breaks no promise: it answers nothing.
+    check = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--select", "F821"]
+    done = subprocess.run([*check, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -56,7 +56,8 @@ INGESTS: Mapping[str, Mutant] = {
                 "ingest/spool/keeper.py",
                 "        position = await sends.within_deadline(sent)\n"
                 "        if position is None:\n"
-                "            position = await self._spooled_beside(it, sent)\n",
+                "            position = await self._spooled_beside(it, sent)\n"
+                '        return Kept("spool" if position is None else "kafka", position)\n',
                 "        return Kept('spool', None)\n",
             ),
         ),

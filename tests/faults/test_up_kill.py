@@ -67,6 +67,8 @@ _KEPT = """\
         sends = self._journaling.sends
 """
 _LATE = """\
+        import asyncio
+
         async def later() -> None:
             await asyncio.sleep(0.5)
             it = Delivered(record, event_id, body_sha256)
@@ -74,6 +76,7 @@ _LATE = """\
 
         self._late = asyncio.create_task(later())
         return Kept("spool", None)
+        ref, sends = None, None
 """
 _FORGETFUL = """\
         for path in self._folder.glob("*.seg"):

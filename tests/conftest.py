@@ -31,8 +31,10 @@ from tests.support.shared import SharedServers
 # takes 30 % of the time to collect them and 15 % of the unit tests'.
 gc.set_threshold(50_000)
 
-# Other programs share the machine: how long one example takes says nothing.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Other programs share the machine: how long one example takes says nothing. And whether chance
+# makes twenty large ones first says nothing of the code.
+_BY_CHANCE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("shared", deadline=None, suppress_health_check=_BY_CHANCE)
 # `make test` gives each property 50 examples, a file that is run by itself 100.
 settings.register_profile("short", settings.get_profile("shared"), max_examples=50)
 settings.load_profile("shared")

@@ -13,7 +13,7 @@ from bus.kafka.direct.batch import RECORD_FRAME_BYTES, _varint, encode_batch, en
 from bus.limits import FRAME_BYTES
 from bus.records import Record
 
-RAW = st.binary(max_size=300) | st.binary(min_size=2040, max_size=2060)
+RAW = st.binary(max_size=80) | (st.integers(60, 70) | st.integers(2040, 2060)).map(bytes)
 HEADERS = st.lists(st.tuples(st.text(max_size=80), RAW), max_size=10).map(tuple)
 RECORDS = st.builds(Record, st.just("t"), st.none() | RAW, st.none() | RAW, HEADERS)
 TIMES = st.integers(0, 2**43)

@@ -9,7 +9,6 @@ from contextlib import closing
 from typing import Protocol
 
 import orjson
-import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
@@ -104,8 +103,8 @@ class Postgres:
         return self._server.set(database=name).render_as_string(hide_password=False)
 
     def _execute(self, statement: str) -> None:
-        conninfo = self._url("postgres").replace("postgresql+psycopg", "postgresql")
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with postgres_connection(self._url("postgres")) as connection:
+            connection.autocommit = True  # databases are made outside of transactions
             connection.execute(sql.SQL(statement))
 
 

@@ -36,6 +36,8 @@ HTTP_REFUSED = {
     "overloaded": 503,
     "not-durable": 503,
 }
+# Has a status of its own, but no reason of its own.
+HTTP_TOLD = {"length-required": "too-large"}
 PROBES = frozenset({"GET", "HEAD"})
 _FAILED = refused("internal", "the endpoint failed; try again")
 
@@ -176,8 +178,8 @@ def _status_of(answer: Answer) -> int:
 
 def _close(entry: Entry, answer: Answer) -> JsonResponse:
     status = _status_of(answer)
-    if answer.reason == "length-required":  # a status of its own, no reason of its own
-        answer = refused("too-large", answer.detail or "")
+    if answer.reason in HTTP_TOLD:
+        answer = refused(HTTP_TOLD[answer.reason], answer.detail or "")
     entry.close(answer, status)
     return _respond(answer, status)
 

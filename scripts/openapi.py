@@ -12,7 +12,7 @@ from typing import Any
 
 from bus.runtime.health import Health, admin_app
 from ingest.downloads import ROOT as BLOBS_ROOT
-from ingest.handlers import HTTP_REFUSED, HTTP_STATUS, PROBES
+from ingest.handlers import HTTP_REFUSED, HTTP_STATUS, HTTP_TOLD, PROBES
 from ingest.paths import ROUTES
 
 ROOT = Path(__file__).parents[1]
@@ -37,8 +37,6 @@ _MEANINGS = {
     "overloaded": "too much is in flight",
     "not-durable": "neither Kafka nor the spool has taken it",
 }
-# Has a status of its own, but no reason of its own.
-_TOLD = {"length-required": "too-large"}
 _KEPT = {
     "published": "Kafka has acknowledged it",
     "duplicate": "it was durable already",
@@ -105,7 +103,7 @@ def _receipts() -> Json:
     for status, code in HTTP_STATUS.items():
         words[code].append(f"`{status}`: {_KEPT[status]}")
     for reason, code in HTTP_REFUSED.items():
-        words[code].append(f"`{_TOLD.get(reason, reason)}`: {_MEANINGS[reason]}")
+        words[code].append(f"`{HTTP_TOLD.get(reason, reason)}`: {_MEANINGS[reason]}")
     return {str(code): _receipt(code, said) for code, said in sorted(words.items())}
 
 

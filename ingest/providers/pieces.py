@@ -58,7 +58,7 @@ class Piece:
         try:
             _RAW.decode(opening + self.text + closing)
         except DecodeError as error:
-            raise DecodeError(_moved(str(error), self.begin - len(opening))) from error
+            raise DecodeError(_shifted(str(error), self.begin - len(opening))) from error
 
     def goes_on(self, previous: "Piece", most_levels: int) -> bool:
         """
@@ -76,7 +76,7 @@ class Piece:
         )
 
 
-def _moved(message: str, by: int) -> str:
+def _shifted(message: str, by: int) -> str:
     return _PLACE.sub(lambda place: str(int(place[0]) + by), message)
 
 

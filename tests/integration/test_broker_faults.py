@@ -66,12 +66,12 @@ def publisher(bus: KafkaBus) -> Iterator[Publisher]:
     publisher.close(1.0)
 
 
-def wait_until_through(publisher: Publisher) -> None:
-    """Publish until a record is acknowledged."""
-    ends_at = time.monotonic() + _RECOVERY_S
-    while time.monotonic() < ends_at:
+def wait_until_through(publisher: Publisher) -> float:
+    """Publish until a record is acknowledged; return how long that took."""
+    started = time.monotonic()
+    while time.monotonic() < started + _RECOVERY_S:
         if publisher.submit(RECORD).exception(_RECOVERY_S) is None:
-            return
+            return time.monotonic() - started
     raise AssertionError(f"nothing acknowledged within {_RECOVERY_S} s")
 
 
@@ -88,7 +88,7 @@ def test_a_frozen_broker_costs_records_their_time_but_not_the_publisher(
     finally:
         kafka.thaw(1)
 
-    wait_until_through(publisher)
+    assert wait_until_through(publisher) < 10.0
     assert publisher.healthy() is None
 
 
@@ -209,7 +209,7 @@ def test_a_killed_broker_is_found_again(witness: Witness) -> None:
 def test_a_broker_that_comes_late_is_waited_for(witness: Witness) -> None:
     """Making a publisher takes no connection; its health says what is missing."""
     assert witness.late is not None
-    assert witness.late_made_in_s < 0.9  # a try to connect takes a second
+    assert witness.late_made_in_s < 0.5
     assert witness.late_health is not None
     assert isinstance(witness.errors[1], PublishTimeoutError)
     assert witness.late.healthy() is None

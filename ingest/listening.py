@@ -1,5 +1,6 @@
 """The listening sockets: made here, so that they can be handed to several workers."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 
@@ -23,6 +24,19 @@ def listen(host: str, port: int) -> list[socket.socket]:
         close_all(sockets)
         raise
     return sockets
+
+
+async def take_no_more(sockets: Sequence[socket.socket]) -> None:
+    """
+    Have the running loop take no more connections from them; return before they may be closed.
+
+    asyncio makes the protocol of a connection one turn after it took it, and drops the
+    connection without a word where its `Server` was closed meanwhile (`Server._attach`,
+    Python 3.11): the sender would see a reset.
+    """
+    for each in sockets:
+        asyncio.get_running_loop().remove_reader(each)
+    await asyncio.sleep(0)
 
 
 def close_all(sockets: Sequence[socket.socket]) -> None:

@@ -25,7 +25,7 @@ from ingest.handlers import Handlers
 from ingest.keeping import KafkaKeeper, Keeper
 from ingest.ledger import Ledger
 from ingest.limits import require_limits
-from ingest.listening import BACKLOG, base_url, listen
+from ingest.listening import BACKLOG, base_url, listen, take_no_more
 from ingest.load import Load
 from ingest.providers import PROVIDERS
 from ingest.relay.relay import StartRelay
@@ -120,12 +120,12 @@ class IngestService:
         server = HttpServer(self._receive, handlers.malformed, handlers.books, limits)
         self._runner = web.ServerRunner(server, shutdown_timeout=1)
         await self._runner.setup()
-        sockets = self._sockets or listen(self._settings.host, self._settings.port)
-        for each in sockets:
+        self._sockets = self._sockets or listen(self._settings.host, self._settings.port)
+        for each in self._sockets:
             # asyncio accepts as many at once as it believes may wait, so it is told too little.
             await web.SockSite(self._runner, each, backlog=_TAKEN_AT_ONCE).start()
             each.listen(BACKLOG)
-        self.url = base_url(self._settings.host, sockets)
+        self.url = base_url(self._settings.host, self._sockets)
         self._state = None
 
     async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -142,8 +142,9 @@ class IngestService:
 
     async def stop_accepting(self) -> None:
         """Take no new connections; those there are go on."""
-        if self._runner is not None:
-            for site in list(self._runner.sites):
+        if self._runner is not None and self._runner.sites:
+            await take_no_more(self._sockets)
+            for site in self._runner.sites:
                 await site.stop()
 
     async def stop(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import re
+import socket
 from collections.abc import AsyncIterator
 from io import StringIO
 from pathlib import Path
@@ -280,6 +281,22 @@ async def test_what_has_begun_to_arrive_is_answered_before_the_stop(endpoint: En
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"Connection: close" in answer
+
+
+@pytest.mark.parametrize("turns", [2, 3, 4])
+async def test_a_connection_that_was_taken_is_served(endpoint: Endpoint, turns: int) -> None:
+    """However soon after it the listening ends: the loop takes it in the second turn."""
+    url = URL(endpoint.url)
+    call = f"POST {url.raw_path_qs} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    # The kernel answers, for the loop stands still meanwhile.
+    with socket.create_connection((url.host or "", url.port or 0)) as sender:
+        sender.sendall(call.encode() + BODY)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await endpoint.service.stop_accepting()
+        sender.setblocking(False)
+        answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sender, 999), 5)
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 async def test_a_sender_that_breaks_off_is_counted_as_refused(endpoint: Endpoint) -> None:

@@ -6,6 +6,7 @@ numbers may be larger than a reader's own: they are carried as they are written.
 """
 
 import codecs
+import contextlib
 import json
 import re
 from typing import Any
@@ -33,6 +34,8 @@ MAX_DEPTH = 1000
 MAX_DEPTH_READ = 64
 # Python counts msgspec's levels and its own frames against one limit, 1,000 by default.
 _DIRECT_DEPTH = 400
+# Larger bodies are never read without a look at their brackets and commas.
+_FLAT_BYTES = 1 << 19
 # Larger structures are no error texts; built as objects they take some 20 times their size.
 _MAX_BUILT_BYTES = 65_536
 _UTF8_SLICE = 1 << 20
@@ -52,14 +55,29 @@ def read_object(body: bytes, shape: Shape) -> Members:
     """
     _require_utf8(body)
     try:
-        shallow, cut = _shallow(body)
-        for part in cut:
-            _RAW.decode(thinned(part, MAX_DEPTH_READ))
-        return _members(thinned(shallow, MAX_DEPTH_READ), shape)
+        found = _read_flat(body, shape)
+        return _read_any(body, shape) if found is None else found
     except msgspec.DecodeError as error:
         raise MalformedDelivery("not-json", str(error)) from error
     except RecursionError as error:
         raise MalformedDelivery("too-deep", "nested too deep to be read") from error
+
+
+def _read_flat(body: bytes, shape: Shape) -> Members | None:
+    """Return the members; None where the body is large or nests too deep for the decoder."""
+    # Nearly none does. To look for it first takes as long as to read a body of many brackets.
+    if len(body) > _FLAT_BYTES:
+        return None
+    with contextlib.suppress(RecursionError):
+        return _members(body, shape)
+    return None
+
+
+def _read_any(body: bytes, shape: Shape) -> Members:
+    shallow, cut = _shallow(body)
+    for part in cut:
+        _RAW.decode(thinned(part, MAX_DEPTH_READ))
+    return _members(thinned(shallow, MAX_DEPTH_READ), shape)
 
 
 def _shallow(body: bytes) -> tuple[bytes, list[bytes]]:

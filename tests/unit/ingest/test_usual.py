@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ingest.providers import deepinfra_usual
 from ingest.providers.deepinfra import _KIND_KEYS, _USUAL, _read
 from tests.support.strategies import json_bodies, json_numbers, json_scalars
 
@@ -82,6 +83,27 @@ def test_two_readers_say_the_same(body: bytes) -> None:
     assert said is None or said == _read(body)
 
 
+@given(body=bodies | json_bodies)
+def test_names_are_found_from_quote_to_quote_as_by_a_search(body: bytes) -> None:
+    searched = deepinfra_usual._keys(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deepinfra_usual, "_SEARCHED_BYTES", -1)
+        jumped = deepinfra_usual._keys(body)
+
+    assert jumped in (searched, None)
+    assert jumped is not None or body.count(b'"') > 64
+
+
+@pytest.mark.parametrize("size", [9_000, 30_000, 500_000])
+def test_large_texts_are_usual_too(size: int) -> None:
+    body = USUAL.replace(b"hi", b"x" * size)
+
+    said = _USUAL.read(body)
+
+    assert said is not None
+    assert said == _read(body)
+
+
 @pytest.mark.parametrize("kind", _KIND_KEYS)
 @pytest.mark.parametrize("place", ["top", "results", "list"])
 def test_usual_bodies_of_every_kind_are_read_quickly(kind: str, place: str) -> None:
@@ -121,9 +143,10 @@ def test_of_several_kinds_the_first_of_the_table_counts(first: str, second: str)
         USUAL.replace(b'"results"', b'"error":null,"results"'),
         USUAL.replace(b'"results"', b'"status":"ok","results"'),
         USUAL.replace(b"hi", b"\xff"),
-        USUAL.replace(b"hi", b"x" * 8192),
+        USUAL.replace(b"hi", b"x" * (1 << 19)),
+        USUAL.replace(b"hi", rb"\"" * 30_000),
         USUAL.replace(b"hi", rb"\u0000"),
-        USUAL.replace(b'[{"generated_text":"hi"}]', b"[" * 65 + b"]" * 65),
+        USUAL.replace(b'[{"generated_text":"hi"}]', b"[" * 33 + b"]" * 33),
         b"[]",
         b"",
     ],

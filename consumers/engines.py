@@ -46,6 +46,8 @@ def parse_url(url: str) -> URL:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise _unusable(f"{parsed.drivername} is not supported")
+    if parsed.get_backend_name() == "sqlite" and parsed.host:
+        raise _unusable("the path of an SQLite file begins after three slashes, / and all")
     if "@" in (parsed.host or ""):
         # Its rest would be taken for the host, and shown.
         raise _unusable("write an @ in the password as %40")

@@ -45,7 +45,7 @@ def _upgrade(connection: Connection, url: str) -> list[str]:
         _wait_for_other_upgrades(connection)
     unknown = _unknown_revisions(connection)
     if unknown:
-        raise DatabaseError(_of_newer_version(url, unknown))
+        raise DatabaseError(f"{mask_url(url)} {_of_newer_version(unknown)}")
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     missing = _missing_revisions(connection)
@@ -74,19 +74,19 @@ def check(url: str) -> list[str]:
     engine = open_engine(url)
     try:
         with reading(engine) as connection:
-            return [f"{mask_url(url)}: {problem}" for problem in _problems(connection, url)]
+            return [f"{mask_url(url)}: {problem}" for problem in _problems(connection)]
     except DBAPIError as error:
         return [f"{mask_url(url)}: the database cannot be used: {error_line(error)}"]
     finally:
         engine.dispose()
 
 
-def _problems(connection: Connection, url: str) -> list[str]:
+def _problems(connection: Connection) -> list[str]:
     if connection.dialect.name == "postgresql" and (unfit := _why_unfit(connection)):
         return [unfit]
     unknown = _unknown_revisions(connection)
     if unknown:
-        return [_of_newer_version(url, unknown)]
+        return [_of_newer_version(unknown)]
     missing = _missing_revisions(connection)
     if missing:
         return [f"the tables are behind, without {', '.join(missing)}: {_UPGRADE}"]
@@ -103,10 +103,10 @@ def _why_unfit(connection: Connection) -> str | None:
     return None
 
 
-def _of_newer_version(url: str, unknown: list[str]) -> str:
+def _of_newer_version(unknown: list[str]) -> str:
     return (
-        f"{mask_url(url)} is at revision {', '.join(unknown)}, which this version of inferbus"
-        " does not know: install the version that made it, or restore a backup"
+        f"is at revision {', '.join(unknown)}, which this version of inferbus does not know:"
+        " install the version that made it, or restore a backup"
     )
 
 

@@ -24,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # importing rich would cost --help 0.3 s
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli_services.register(app)
 cli_questions.register(app)
@@ -77,9 +78,12 @@ def guarded(command: Callable[[], Any]) -> int:
 
 
 def _show_usage(error: typer.TyperException) -> int:
-    # A group called without a command has shown its help already and says nothing more.
-    if error.format_message().strip():
-        complain(f"{error.format_message()} (see `inferbus --help`)")
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if context is not None and message == context.get_help():
+        typer.echo(f"{message}\n")  # called without a command: whoever types that wants to know
+        message = "Missing command."
+    called = context.command_path if context is not None else "inferbus"
+    complain(f"{message} (see `{called} --help`)")
     return 2
 
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from bus.runtime.settings import Settings
 from inferbus.errors import WrongUsageError
 from inferbus.files import make_private_dir, write_once
-from schemas.callback import SigningKey, parse_keys
+from schemas.callback import CallbackError, SigningKey, parse_keys
 
 KEY_FILE = "signing.key"
 
 
 def active_keys(settings: Settings) -> tuple[SigningKey, ...]:
     """Return the keys of the settings, else the data directory's, else none."""
-    text = signing_keys_text(settings)
-    return parse_keys(text) if text else ()
+    if settings.ingest.signing_keys is not None:
+        return parse_keys(settings.ingest.signing_keys.get_secret_value())
+    return tuple(_keys_in(_path(settings.data_dir)))
 
 
 def minting_key(settings: Settings) -> SigningKey:
@@ -33,10 +34,8 @@ def signing_keys_text(settings: Settings) -> str | None:
     """Return `id:secret,…` as the settings give it, else the data directory's, else None."""
     if settings.ingest.signing_keys is not None:
         return settings.ingest.signing_keys.get_secret_value()
-    try:
-        return _path(settings.data_dir).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
+    path = _path(settings.data_dir)
+    return _read(path) if _keys_in(path) else None
 
 
 def ensure_signing_key(data_dir: Path) -> str:
@@ -44,7 +43,32 @@ def ensure_signing_key(data_dir: Path) -> str:
     make_private_dir(data_dir)
     fresh = f"k{secrets.token_hex(3)}:{secrets.token_hex(32)}"
     write_once(_path(data_dir), f"{fresh}\n".encode())
-    return _path(data_dir).read_text(encoding="utf-8").strip()
+    _keys_in(_path(data_dir))
+    return _read(_path(data_dir))
+
+
+def _keys_in(path: Path) -> tuple[SigningKey, ...]:
+    """Return the file's keys, none where there is no file. Raises `WrongUsageError`."""
+    try:
+        keys = parse_keys(_read(path))
+    except FileNotFoundError:
+        return ()
+    except (CallbackError, UnicodeDecodeError) as error:
+        raise _unusable(path, str(error)) from error
+    if not keys:
+        raise _unusable(path, "it is empty")
+    return keys
+
+
+def _unusable(path: Path, problem: str) -> WrongUsageError:
+    return WrongUsageError(
+        f"{path}: {problem}: restore it from a backup, or remove it for a new key, by which no"
+        " URL minted so far is valid"
+    )
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _path(data_dir: Path) -> Path:

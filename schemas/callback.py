@@ -143,7 +143,9 @@ def inspect(url: str) -> tuple[str, Capability]:
     path = url.split("?", 1)[0].rstrip("/")
     parts = path.split("/")
     if len(parts) < 3 or parts[-3] != "webhooks" or parts[-1].count(".") != 2:  # noqa: PLR2004
-        raise CallbackError("this is no signed callback URL: …/webhooks/<provider>/<credential>")
+        raise CallbackError(
+            "this is no signed callback URL: one ends in <provider>/<key id>.<payload>.<mac>"
+        )
     key_id, payload, _mac_text = parts[-1].split(".")
     return parts[-2], _read_payload(key_id, payload)
 

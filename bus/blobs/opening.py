@@ -20,8 +20,9 @@ def open_blobs(url: str) -> BlobStore:
         return DirectoryBlobs(Path(unquote(parts.path)))
     if parts.scheme == "s3" and parts.hostname and not (parts.query or parts.username):
         return _s3(parts)
+    problem = f"no blob store for {parts.scheme}://{parts.hostname or ''}"
     raise SettingsError(
-        f"INFERBUS_BLOBS__URL: no blob store for {parts.scheme}://{parts.hostname or ''}:"
+        f"INFERBUS_BLOBS__URL: {problem if parts.scheme else 'it is no URL'}:"
         " use file:///an/absolute/path or s3://bucket/prefix"
     )
 

@@ -6,9 +6,9 @@ Sources, strongest first: command line, environment, `.env`, files in the secret
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -36,6 +36,15 @@ class _SecretFiles(EnvSettingsSource):
         return {name.lower(): text for name, text in read_secret_files().items()}
 
 
+def _spelled(path: Path) -> Path:
+    """Return the path; raises ValueError where it cannot be written down, in up.json and logs."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("its path is no UTF-8: choose a directory whose path is") from None
+    return path
+
+
 class Settings(BaseSettings):
     """Every setting, by section."""
 
@@ -49,7 +58,7 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    data_dir: Path = Path(".inferbus")
+    data_dir: Annotated[Path, AfterValidator(_spelled)] = Path(".inferbus")
     """Where this machine keeps its own files: database, spool, blobs, signing key."""
     kafka: KafkaSettings = KafkaSettings()
     topics: TopicSettings = TopicSettings()
@@ -106,8 +115,8 @@ def load_settings(**overrides: Any) -> Settings:
 
 def refuse_unknown_names() -> None:
     """Raise `SettingsError` where a source holds an `INFERBUS_*` name that means nothing."""
-    names = [*os.environ, *dotenv_names(), *read_secret_files()]
-    problems = unknown_names(names, setting_names())
+    given = {**read_secret_files(), **dict.fromkeys(dotenv_names(), ""), **os.environ}
+    problems = unknown_names(given, setting_names())
     if problems:
         raise SettingsError("; ".join(problems))
 

@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
+from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 AuthMethod = Literal["signed-url", "token", "bearer", "basic", "standard-webhooks", "none"]
@@ -13,6 +14,22 @@ AUTH_METHODS: tuple[AuthMethod, ...] = (
     "standard-webhooks",
     "none",
 )
+
+
+def base_url(text: str | None) -> str | None:
+    """Return the URL that callback URLs begin with; raises ValueError where it is none."""
+    if text is not None and not is_base_url(text):
+        raise ValueError("it is no base URL: write https://host or http://host:port")
+    return text
+
+
+def is_base_url(text: str) -> bool:
+    """Tell whether paths can be put behind this URL."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
 
 
 def known_methods(text: str) -> str:

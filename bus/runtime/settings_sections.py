@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo
 
 from bus.runtime import settings_kafka as rules
-from bus.runtime.settings_ingest import address_list, known_methods, proxy_list
+from bus.runtime.settings_ingest import (
+    address_list,
+    base_url,
+    known_methods,
+    proxy_list,
+)
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -86,7 +91,7 @@ class IngestSettings(_Section):
     """Port of `/livez`, `/readyz` and `/metrics`."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Processes that share the endpoint, under one parent where there are several."""
-    public_url: str | None = None
+    public_url: Annotated[str | None, AfterValidator(base_url)] = None
     """How providers reach the endpoint; printed and minted URLs start with it."""
     # 64 MiB: four 2048x2048 images as base64, the largest body a provider is known to send.
     max_body_bytes: Annotated[int, Field(ge=1024)] = 67_108_864

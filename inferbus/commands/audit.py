@@ -15,8 +15,9 @@ from inferbus.context import command_settings, read_up
 from inferbus.errors import ProblemError
 from inferbus.output import Column, emit, emit_json, progress, say
 from inferbus.questions import open_bus, open_storage
+from inferbus.spool.folders import spool_folders
 from inferbus.times import parse_duration
-from inferbus.urls import local_url
+from inferbus.urls import check_admin_url, local_url
 from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def run(
 ) -> int:
     """Compare and report; 1 where the books differ or storage has not read everything."""
     wait_s = 0.0 if wait in ("0", "0s") else parse_duration(wait).total_seconds()
+    admin_urls = [check_admin_url(url) for url in admin_urls]
     settings = command_settings(data_dir)
     # First: an entry goes from the spool over Kafka to the tables.
-    waiting = spool_contents([settings.spool_dir, *spools])
+    waiting = spool_contents(spool_folders(settings, spools))
     account = _take_account(settings, wait_s)
     for difference in waiting.damaged:
         account.check.add(difference)
@@ -112,4 +114,5 @@ def _scrape(url: str) -> Deliveries:
         with opener.open(url, timeout=_TIMEOUT_S) as answer:
             return read_metrics(answer.read().decode())
     except (OSError, ValueError) as error:
-        raise ProblemError(f"{url} gives no metrics: {error}; is the process well?") from error
+        reason = getattr(error, "reason", error)
+        raise ProblemError(f"{url} gives no metrics: {reason}; is the process well?") from error

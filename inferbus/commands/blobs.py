@@ -18,6 +18,7 @@ from inferbus.blobs.references import Referred
 from inferbus.context import command_settings
 from inferbus.output import Column, emit, emit_json, progress, say
 from inferbus.questions import open_storage
+from inferbus.spool.folders import spool_folders
 from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _sources(
     tables_only: bool,
 ) -> Iterator[Iterator[Referred]]:
     if not tables_only:
-        yield references.in_spools([settings.spool_dir, *spools], names)
+        yield references.in_spools(spool_folders(settings, spools), names)
         yield _in_topics(KafkaBus(settings.kafka), names)
     yield references.in_tables(engine, names)
 
@@ -136,7 +137,7 @@ def _mentions(
     look: Callable[[], None],
 ) -> list[Callable[[], set[str]]]:
     """Return where references may lie, in the order in which they move."""
-    folders = [settings.spool_dir, *spools]
+    folders = spool_folders(settings, spools)
     return [
         lambda: references.mentioned_in_spools(folders),
         lambda: _mentioned_in_topics(bus, names, look),

@@ -93,10 +93,12 @@ def refuse_unusable(settings: Settings) -> None:
     from consumers.alerting.notifiers.configured import webhook_notifier
     from consumers.engines import parse_url
     from ingest.auth import authenticator_from
+    from ingest.auth.configured import static_tokens
 
     parse_url(settings.database_url)
     open_blobs(settings.blobs_url)
     webhook_notifier(settings.alerting)
+    static_tokens(settings.ingest)
     keys = signing_keys_text(settings)
     if keys or "signed-url" not in settings.ingest.auth_methods:
         key = SecretStr(keys) if keys else None
@@ -116,6 +118,9 @@ def _dir_problems(settings: Settings) -> Iterator[str]:
 
 
 def _notes(settings: Settings) -> Iterator[str]:
+    secrets = os.environ.get("INFERBUS_SECRETS_DIR")
+    if secrets and not Path(secrets).is_dir():
+        yield f"INFERBUS_SECRETS_DIR: there is no directory {secrets}, so no secret is read from it"
     if settings.ingest.auth_methods == ("none",):
         yield "INFERBUS_INGEST__AUTH=none: anyone who reaches the endpoint can post"
     if "signed-url" in settings.ingest.auth_methods and not signing_keys_text(settings):

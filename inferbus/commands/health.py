@@ -5,15 +5,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from inferbus.errors import WrongUsageError
 from inferbus.output import complain, emit, emit_json
+from inferbus.urls import check_admin_url
 
 _TIMEOUT_S = 5.0
 _FIRST_PROCESS = Path("/proc/1/cmdline")
 _SERVICES = ("ingest", "storage", "alerting")
 _GOOD = ("ready", "alive")
+_STATES = (*_GOOD, "unready")
 
 
 def ask_readiness(url: str) -> dict[str, Any]:
@@ -22,11 +23,22 @@ def ask_readiness(url: str) -> dict[str, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=_TIMEOUT_S) as answer:
-            report = jsonlib.load(answer)
+            report = read_report(answer)
     except urllib.error.HTTPError as answer:
-        report = jsonlib.load(answer)  # 503 says in its body which check fails
-    if not isinstance(report, dict):
-        raise ValueError("the answer is no health report")  # noqa: TRY004 - it came from outside
+        report = read_report(answer)  # 503 says in its body which check fails
+    return report
+
+
+def read_report(answer: IO[bytes]) -> dict[str, Any]:
+    """Return what an admin port says. Raises ValueError where it is something else."""
+    try:
+        report = jsonlib.load(answer)
+    except ValueError:
+        report = None
+    if not isinstance(report, dict) or report.get("status") not in _STATES:
+        raise ValueError(
+            "something else answers there: name the service's admin port, 8081 unless set otherwise"
+        )
     return report
 
 
@@ -72,9 +84,7 @@ def _container_service() -> str | None:
 
 
 def _ready_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise WrongUsageError(f"{url!r} is no admin URL: write http://host:port")
-    url = url.rstrip("/")
+    url = check_admin_url(url)
     return url if url.endswith(("/readyz", "/livez")) else f"{url}/readyz"
 
 
@@ -88,5 +98,5 @@ def _unreachable(url: str, error: Exception, *, json: bool) -> int:
     reason = str(getattr(error, "reason", error))
     if json:
         emit_json({"url": url, "status": "unreachable", "reason": reason})
-    complain(f"{url} does not answer: {reason}")
+    complain(f"{url} {'' if isinstance(error, ValueError) else 'does not answer: '}{reason}")
     return 1

@@ -15,7 +15,7 @@ from inferbus.errors import ProblemError, WrongUsageError
 from inferbus.output import Column, emit, emit_json, progress, say
 from inferbus.simulate.endpoint import Answer, open_endpoint
 from inferbus.simulate.plan import Plan, make_sendings
-from inferbus.simulate.report import Tally, table_rows
+from inferbus.simulate.report import Tally, hints, table_rows
 from inferbus.simulate.sender import Manner, Sender
 
 # Longer than any documented sender's time-out: the endpoint's own deadlines are to be seen.
@@ -48,6 +48,8 @@ def run(  # noqa: PLR0913 - each parameter is an option
         emit_json(summary)
     else:
         emit(table_rows(summary), False, ["what", Column("figure", justify="right")])
+    for hint in hints(summary):
+        say(hint)
     return 1 if summary["given_up"] else 0
 
 

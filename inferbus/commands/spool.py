@@ -11,6 +11,7 @@ from inferbus.errors import ProblemError
 from inferbus.output import Column, emit, say
 from inferbus.questions import is_embedded
 from inferbus.spool.draining import empty
+from inferbus.spool.folders import spool_folders
 from inferbus.spool.rows import DRAIN_COLUMNS, damage_row, drain_row, entry_row, spool_row
 from ingest.spool import inspection
 from ingest.spool.inspection import Held, SubSpool
@@ -35,17 +36,19 @@ def show(
 ) -> int:
     """List what every sub-spool holds; 1 where bytes are damaged."""
     settings = command_settings(data_dir)
-    found = inspection.inspected([settings.spool_dir, *spools])
+    found = inspection.inspected(spool_folders(settings, spools))
     counts = dict.fromkeys(("waiting", "set aside", "damaged", "torn"), 0)
     rows = _counted(_rows(found), counts)
     if json:
         emit(rows, json, _ENTRY_COLUMNS)
     else:
         _show_table(rows, limit)
-        emit([spool_row(at) for at in found], json, ["spool", "owner"])
+        if found:
+            emit([spool_row(at) for at in found], json, ["spool", "owner"])
+    spools_there = "1 sub-spool" if len(found) == 1 else f"{len(found)} sub-spools"
     say(
-        f"{len(found)} sub-spools: {counts['waiting']} entries wait, {counts['set aside']} are set"
-        f" aside, {counts['damaged']} places are damaged, {counts['torn']} torn"
+        f"{spools_there}: {counts['waiting']} entries wait, {counts['set aside']} are set aside,"
+        f" {counts['damaged']} places are damaged, {counts['torn']} torn"
     )
     return 1 if counts["damaged"] else 0
 
@@ -70,7 +73,8 @@ def _show_table(rows: Iterable[dict[str, Any]], limit: int) -> None:
             shown.append(row)
         else:
             left_out += 1
-    emit(shown, False, _ENTRY_COLUMNS)
+    if shown:
+        emit(shown, False, _ENTRY_COLUMNS)
     if left_out:
         say(f"{left_out} more: --limit N or --json shows them")
 
@@ -85,7 +89,7 @@ def drain(
 ) -> int:
     """Publish what no running ingest owns, or list it without `--yes`; 1 where entries stay."""
     settings = command_settings(data_dir)
-    folders = [settings.spool_dir, *spools]
+    folders = spool_folders(settings, spools)
     _tell_owned(folders)
     if not yes:
         return _imagine(folders, set_aside=set_aside, json=json)

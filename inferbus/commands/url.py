@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from bus.runtime.settings import Settings
+from bus.runtime.settings_ingest import is_base_url
 from inferbus import callback
 from inferbus.context import command_settings, read_up
 from inferbus.errors import WrongUsageError
@@ -74,8 +74,7 @@ def base_url_of(settings: Settings, given: str | None = None) -> str:
 
 def check_base_url(url: str) -> str:
     """Return the URL without a trailing slash; raises `WrongUsageError` where it is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+    if not is_base_url(url):
         raise WrongUsageError(f"{url!r} is no base URL: write https://host or http://host:port")
     return url.rstrip("/")
 

@@ -101,6 +101,20 @@ def table_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"what": name, "figure": figure} for name, figure in shown]
 
 
+_HINTS = {
+    "401": "the endpoint does not know the URL's credential: `inferbus url inspect URL` says why",
+    "404": "that path takes no deliveries: a webhook URL has /webhooks/deepinfra/ in it",
+    "429": "too many wrong credentials came from here: `inferbus url inspect URL` says why",
+    "503": "the endpoint could keep nothing: `inferbus health` says why",
+}
+
+
+def hints(summary: dict[str, Any]) -> list[str]:
+    """Say for each code that made us give jobs up what to look at."""
+    codes = summary["answered"] if summary["given_up"] else ()
+    return [f"answered {code}: {_HINTS[code]}" for code in codes if code in _HINTS]
+
+
 _MEASURES = (
     ("latency p50, ms", "latency_p50_ms"),
     ("latency p99, ms", "latency_p99_ms"),

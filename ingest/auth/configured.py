@@ -59,7 +59,7 @@ def _signing_keys(settings: IngestSettings) -> tuple[SigningKey, ...]:
     if not keys:
         raise SettingsError(
             "INFERBUS_INGEST__SIGNING_KEYS is not set: the method signed-url needs id:secret,"
-            f" {_ADVICE}"
+            " such as k1: and the output of `openssl rand -hex 32`"
         )
     return keys
 

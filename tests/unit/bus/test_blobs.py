@@ -76,7 +76,7 @@ def test_a_url_opens_its_store(tmp_path: Path) -> None:
     assert DirectoryBlobs(folder).has(SHA256)
 
 
-@pytest.mark.parametrize("url", ["ftp://x/y", "blobs", "file://elsewhere/x"])
+@pytest.mark.parametrize("url", ["ftp://x/y", "blobs", "/srv/blobs", "file://elsewhere/x"])
 def test_an_unknown_url_names_its_setting(url: str) -> None:
     """And says what would do."""
     with pytest.raises(SettingsError, match="INFERBUS_BLOBS__URL"):

@@ -1,10 +1,12 @@
 """How every command starts and ends."""
 
+import errno
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bus.errors import BusUnavailableError
 from bus.runtime.settings_names import SettingsError
@@ -72,6 +74,25 @@ def test_wrong_usage_exits_2_with_one_line(cli: Any, args: list[str]) -> None:
     assert ran.err.startswith("inferbus: ")
 
 
+@pytest.mark.parametrize("group", [[], ["url"], ["topics"]])
+def test_without_a_command_its_help_is_shown(cli: Any, group: list[str]) -> None:
+    """As people read it, not folded into the one line that says what is wrong."""
+    ran = cli(*group)
+
+    assert ran.status == 2
+    assert "\nCommands:\n" in ran.out
+    called = " ".join(["inferbus", *group])
+    assert ran.err == f"inferbus: Missing command. (see `{called} --help`)\n"
+
+
+def test_wrong_usage_points_to_the_help_of_the_command(cli: Any) -> None:
+    assert "(see `inferbus url mint --help`)" in cli("url", "mint").err
+
+
+def test_h_is_help(cli: Any) -> None:
+    assert cli("up", "-h").out == cli("up", "--help").out
+
+
 def test_an_unknown_setting_exits_2_with_a_suggestion(
     cli: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +130,49 @@ def test_an_error_is_one_line_and_a_status(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/d/up.lock"), "/d/up.lock: Perm"),
+        (FileExistsError(errno.EEXIST, "File exists", "/d"), "/d: File exists; something else"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; make room"),
+    ],
+)
+def test_what_the_system_refuses_is_said_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], error: OSError, line: str
+) -> None:
+    """Whose path it is and the way out, instead of a number."""
+
+    def fails() -> int:
+        raise error
+
+    assert guarded(fails) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"inferbus: {line}")
+    assert "--data-dir" in said
+
+
+@pytest.mark.parametrize(
+    ("cause", "advice"),
+    [
+        ("no such table: events", "run `inferbus db upgrade` first"),
+        ('database "events" does not exist', "create it, or correct INFERBUS_STORAGE__URL"),
+        ("file is not a database", "name another with --data-dir or INFERBUS_STORAGE__URL"),
+        ("unable to open database file", "look at the rights on its file and folder"),
+        ("table events already exists", "it is not ours: name another"),
+        ("connection failed: Connection refused", "start it, or correct INFERBUS_STORAGE__URL"),
+    ],
+)
+def test_what_the_database_says_comes_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], cause: str, advice: str
+) -> None:
+    def fails() -> int:
+        raise OperationalError("SELECT 1", None, Exception(cause))
+
+    assert guarded(fails) == 1
+    assert f"inferbus: database: {cause}; {advice}" in capsys.readouterr().err
 
 
 def test_an_error_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,3 +218,20 @@ def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
 
         assert child.stderr.read() == b""
         assert child.wait() == 1
+
+
+def test_ctrl_c_during_the_imports_is_no_traceback() -> None:
+    """They are most of the first tenth of a second."""
+    code = (
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from inferbus.__main__ import main\n"
+        "main()"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -84,6 +84,11 @@ def test_settings_that_do_not_fit_together_exit_1(
         ("INFERBUS_INGEST__AUTH", "none,token"),
         ("INFERBUS_INGEST__AUTH", "token"),
         ("INFERBUS_STORAGE__URL", "mysql://h/x"),
+        ("INFERBUS_STORAGE__URL", "sqlite://x.db"),
+        ("INFERBUS_INGEST__PUBLIC_URL", "hooks.example.com"),
+        ("INFERBUS_INGEST__PUBLIC_URL", "http://[x"),
+        ("INFERBUS_INGEST__TOKENS", "abc"),
+        ("INFERBUS_DATA_DIR", "no-text-\udcff"),
         ("INFERBUS_BLOBS__URL", "ftp://h/x"),
         ("INFERBUS_ALERTING__WEBHOOK_URL", "h/x"),
         ("INFERBUS_INGEST__SIGNING_KEYS", "k1:short"),
@@ -108,3 +113,28 @@ def test_a_key_that_others_can_read_is_a_problem(cli: Any, tmp_path: Path) -> No
 
     assert ran.status == 1
     assert "chmod 600" in ran.err
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "k1:short"])
+def test_a_key_file_that_holds_no_key_is_named(cli: Any, tmp_path: Path, text: str) -> None:
+    """It is the file that is to be mended, no setting."""
+    (tmp_path / "signing.key").write_text(text)
+    (tmp_path / "signing.key").chmod(0o600)
+
+    for args in (("config", "check"), ("url", "mint", "--provider", "deepinfra")):
+        ran = cli(*args, "--data-dir", str(tmp_path))
+        assert ran.status == 2
+        assert f"{tmp_path}/signing.key: " in ran.err
+        assert "restore it from a backup" in ran.err
+
+
+def test_a_secrets_directory_that_is_not_there_is_noted(
+    cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped one would leave its secrets out without a word; yet it may come later."""
+    monkeypatch.setenv("INFERBUS_SECRETS_DIR", "/nowhere")
+
+    ran = cli("config", "check")
+
+    assert ran.status == 0
+    assert "there is no directory /nowhere" in ran.err

@@ -1,5 +1,7 @@
 """`inferbus db`, on SQLite."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +48,15 @@ def test_questions_before_the_first_upgrade_say_what_to_do(cli: Any) -> None:
 
     assert ran.status == 1
     assert ran.err.count("\n") == 1
+
+
+def test_a_database_of_a_newer_version_is_named_once(cli: Any) -> None:
+    cli("db", "upgrade")
+    with closing(sqlite3.connect(".inferbus/inferbus.db")) as tables, tables:
+        tables.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    for command in ("check", "upgrade"):
+        ran = cli("db", command)
+        assert ran.status == 1
+        assert ran.err.count("inferbus.db") == 1
+        assert "is at revision 9999" in ran.err

@@ -1,5 +1,6 @@
 """`inferbus health`, up to the socket."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,20 @@ def test_no_answer_is_a_problem_in_one_line(capsys: pytest.CaptureFixture[str]) 
 
 def test_what_is_no_url_exits_2(cli: Any) -> None:
     assert cli("health", "--url", "localhost:8081").status == 2
+
+
+@pytest.mark.parametrize(
+    "said", [b'{"status":"refused","reason":"not-found"}', b"<html>", b"[]", b"\xff"]
+)
+def test_what_answers_and_is_no_admin_port_is_told(
+    capsys: pytest.CaptureFixture[str], said: bytes
+) -> None:
+    """The webhook port is one digit away."""
+
+    def ask(_url: str) -> dict[str, Any]:
+        return health.read_report(io.BytesIO(said))
+
+    assert health.run(ask=ask) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "name the service's admin port" in err

@@ -8,7 +8,7 @@ import pytest
 
 from inferbus.simulate.endpoint import Answer
 from inferbus.simulate.plan import Plan, make_sendings
-from inferbus.simulate.report import Tally, percentile, table_rows
+from inferbus.simulate.report import Tally, hints, percentile, table_rows
 from inferbus.simulate.sender import Manner, Sender
 
 OK = Answer(0.01, 200, "published", "kafka")
@@ -185,3 +185,13 @@ async def test_the_table_leaves_out_what_did_not_happen() -> None:
     assert "of them duplicates" not in figures
     assert figures["receipt published"] == 5
     assert figures["durable on kafka"] == 5
+
+
+async def test_whoever_is_refused_is_told_where_to_look() -> None:
+    """Nothing where all went well."""
+    _, refused = await play(ScriptedTarget(Answer(0.001, 401, "refused")))
+    _, fine = await play(ScriptedTarget(OK))
+
+    [hint] = hints(refused)
+    assert "inferbus url inspect" in hint
+    assert hints(fine) == []

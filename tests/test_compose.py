@@ -105,6 +105,17 @@ def test_rules_ask_for_metrics_that_exist() -> None:
         assert f"`{name}`" in docs.metrics_page(), name
 
 
+def test_every_rule_has_a_test_that_it_fires() -> None:
+    """Prometheus' own tool runs them, beside the stack."""
+    [group] = read(OBSERVABILITY / "rules.yml")["groups"]
+    tests = read(OBSERVABILITY / "rules.test.yml")["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+
+    named = {rule["alert"] for rule in group["rules"]}
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == named
+    assert {case["alertname"] for case in cases if not case["exp_alerts"]} == named
+
+
 def test_grafana_is_given_a_source_that_is_there() -> None:
     """A datasource file where Grafana looks for it, in its form, with Prometheus' address."""
     services = read(COMPOSE)["services"]

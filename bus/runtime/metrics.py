@@ -29,7 +29,10 @@ PUBLISH_SECONDS = Histogram(
     "inferbus_publish_seconds", "From hand-over to acknowledgement.", ["topic"], buckets=_SECONDS
 )
 PUBLISH_ERRORS = Counter(
-    "inferbus_publish_errors", "Records that were not acknowledged, by reason.", ["reason"]
+    "inferbus_publish_errors",
+    "Records that were not acknowledged, by reason: `timeout`, `topic-missing`, `refused`,"
+    " `queue-full`, or `away` where Kafka is known to be and none is tried.",
+    ["reason"],
 )
 PUBLISH_UNANSWERED_SECONDS = Gauge(
     "inferbus_publish_unanswered_seconds",

@@ -8,6 +8,7 @@ from functools import partial
 from bus.errors import PublishTimeoutError
 from bus.protocols import Outcome, Publisher
 from bus.records import Position, Record
+from bus.runtime.metrics import PUBLISH_ERRORS
 from bus.turns import end_wait
 from ingest.deadlines import Deadlines
 from ingest.spool.circuit import Circuit
@@ -64,13 +65,15 @@ class FirstSends:
         self._unresolved: dict[Sent, int] = {}  # and their sizes
         self._bytes = 0
 
-    def obstacle(self) -> str | None:
-        """Return why a record should not be sent now, None where it should."""
-        if (reason := self._circuit.reason()) is not None:
-            return reason
+    def may_begin(self) -> bool:
+        """Tell whether a record should be sent now; one that should not is counted as such."""
+        if self._circuit.reason() is not None:
+            PUBLISH_ERRORS.labels("away").inc()
+            return False
         if len(self._unresolved) >= MAX_UNRESOLVED or self._bytes >= MAX_UNRESOLVED_BYTES:
-            return f"{len(self._unresolved)} records wait for Kafka"
-        return None
+            PUBLISH_ERRORS.labels("queue-full").inc()
+            return False
+        return True
 
     def begin(self, record: Record) -> Sent:
         """Hand the record over."""

@@ -120,7 +120,7 @@ class FallbackKeeper:
         """See `Keeper`. An acknowledgement after the deadline only releases the entry."""
         self._journaling.traffic.deliveries += 1
         it = Delivered(record, event_id, body_sha256)
-        if self._journaling.sends.obstacle() is None:
+        if self._journaling.sends.may_begin():
             return await self._sent_first(it)
         try:
             ref = await self._journaling.append(it)
@@ -185,7 +185,7 @@ class AlwaysKeeper:
         self._journaling.traffic.deliveries += 1
         ref = await self._journaling.append(Delivered(record, event_id, body_sha256))
         sends = self._journaling.sends
-        if sends.obstacle() is not None or not self._journaling.has_room():
+        if not sends.may_begin() or not self._journaling.has_room():
             self._journaling.leave_to_drainer(ref)
             return Kept("spool", None)
         sent = self._journaling.send(ref, record)
@@ -207,7 +207,7 @@ class RelayKeeper:
         """See `Keeper`."""
         self._journaling.traffic.deliveries += 1
         ref = await self._journaling.append(Delivered(record, event_id, body_sha256))
-        if self._relay.obstacle() is None:
+        if self._relay.may_publish():
             self._relay.publish(ref.id, record)
         else:
             self._journaling.leave_to_drainer(ref)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -68,7 +69,8 @@ async def test_it_runs_on_loopback_and_is_gone_after_stop(
 
     assert broker.alive() is None
     assert broker.bootstrap_servers.startswith("127.0.0.1:")
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["broker.log"]
+    [written] = (tmp_path / "data").iterdir()
+    assert (written.name, stat.S_IMODE(written.stat().st_mode)) == ("broker.log", 0o600)
     await broker.stop()
     assert not is_running(pid)
     assert list(home.iterdir()) == []

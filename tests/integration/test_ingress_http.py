@@ -98,11 +98,12 @@ async def test_other_paths_are_not_found(endpoint: Endpoint, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_other_methods_are_refused(endpoint: Endpoint, method: str) -> None:
-    """With the methods that are allowed."""
+    """With the methods that are allowed; whoever calls so is misconfigured, and is to be seen."""
     status, answer, headers = await endpoint.send(method, endpoint.url)
 
     assert (status, answer["reason"]) == (405, "method")
     assert "POST" in headers["Allow"]
+    assert [(it.status, it.reason) for it in endpoint.reports] == [("refused", "method")]
 
 
 async def test_what_cannot_be_understood_is_kept(endpoint: Endpoint) -> None:

@@ -56,6 +56,13 @@ def test_every_rule_is_loaded_and_can_be_evaluated(stack: Stack) -> None:
     assert eventually(loaded) == dict.fromkeys(written, "ok")
 
 
+def test_every_rule_fires_for_what_it_names(stack: Stack) -> None:
+    """And not before: Prometheus' own tool plays each fault."""
+    said = stack.exec("prometheus", "promtool", "test", "rules", "/etc/prometheus/rules.test.yml")
+
+    assert "SUCCESS" in said
+
+
 def test_prometheus_tells_alertmanager(stack: Stack) -> None:
     """It has found it, and Alertmanager has taken our file."""
 

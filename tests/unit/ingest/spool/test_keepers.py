@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from bus.errors import PublishTimeoutError, RecordRefusedError
 from bus.records import Record
@@ -26,15 +27,21 @@ SOON_S = 0.0
 FAR_S = 60.0
 
 
+def put_aside() -> float:
+    """Return how many records Kafka was not asked to take, as the metrics tell."""
+    labels = {"reason": "away"}
+    return REGISTRY.get_sample_value("inferbus_publish_errors_total", labels) or 0.0
+
+
 class ToldRelay:
     """Remembers what it was handed; takes nothing while `why` is set."""
 
     def __init__(self) -> None:
-        self.why: str | None = None
+        self.is_there = True
         self.handed: dict[int, Record] = {}
 
-    def obstacle(self) -> str | None:
-        return self.why
+    def may_publish(self) -> bool:
+        return self.is_there
 
     def publish(self, entry_id: int, record: Record) -> None:
         self.handed[entry_id] = record
@@ -200,13 +207,17 @@ async def test_after_some_in_vain_deliveries_go_to_the_spool_at_once() -> None:
     assert bench.drained == [Ref(6), Ref(7), Ref(8)]
 
 
-async def test_while_kafka_is_known_to_be_away_nothing_is_sent() -> None:
+@pytest.mark.parametrize("name", ["fallback", "always", "at_once"])
+async def test_while_kafka_is_known_to_be_away_nothing_is_sent(name: str) -> None:
+    """Also where it was never there; operators see it in the metrics as errors."""
     bench = Bench(FAR_S)
     bench.publisher.why = "connection refused"
+    before = put_aside()
 
-    assert (await keep(bench.fallback)).by == "spool"
+    assert (await keep(getattr(bench, name))).by == "spool"
     assert bench.publisher.sent == []
     assert bench.drained == [Ref(1)]
+    assert put_aside() == before + 1
 
 
 async def test_an_acknowledgement_in_time_closes_the_circuit() -> None:
@@ -283,7 +294,7 @@ async def test_what_a_relay_gives_back_is_drained_and_what_it_says_is_refused_se
 
 async def test_what_a_relay_does_not_take_is_left_to_the_drainer() -> None:
     bench = Bench(FAR_S)
-    bench.relay.why = "the relay is starting"
+    bench.relay.is_there = False
 
     assert await keep(bench.relayed) == Kept("spool", None)
 

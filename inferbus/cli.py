@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from bus.runtime.memory import collect_seldom
+from bus.runtime.plainly import log_plainly
 from inferbus import cli_kept, cli_questions, cli_services
 from inferbus.errors import ProblemError, WrongUsageError
 from inferbus.output import complain
@@ -53,6 +54,7 @@ def _inferbus(
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a problem, 2 wrong usage or configuration."""
     collect_seldom()
+    log_plainly()
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 

@@ -5,12 +5,16 @@ With --check nothing is written; the exit status says whether the pages are up t
 """
 # ruff: noqa: INP001 - a folder of scripts is no package
 
+import ast
+import inspect
+import itertools
 import json
 import sys
 import tomllib
 import types
 import typing
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -73,17 +77,38 @@ def _top_settings() -> Iterator[tuple[str, ...]]:
     sections = {name for name, _ in _sections()}
     for name, field in Settings.model_fields.items():
         if name not in sections:
-            yield _setting_row(f"{ENV_PREFIX}{name}", field)
+            yield _setting_row(f"{ENV_PREFIX}{name}", field, meanings(Settings)[name])
 
 
 def _settings_of(section: str, model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
     for name, field in model.model_fields.items():
-        yield _setting_row(f"{ENV_PREFIX}{section}__{name}", field)
+        yield _setting_row(f"{ENV_PREFIX}{section}__{name}", field, meanings(model)[name])
 
 
-def _setting_row(name: str, field: FieldInfo) -> tuple[str, ...]:
+@cache
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """
+    Return what stands below each setting in the source.
+
+    Read here and not by pydantic: each start would read the source for a page that it does not
+    write, for a twentieth of its time.
+    """
+    (body,) = (
+        node.body
+        for node in ast.parse(inspect.getsource(model)).body
+        if isinstance(node, ast.ClassDef)
+    )
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+
+
+def _setting_row(name: str, field: FieldInfo, meaning: str) -> tuple[str, ...]:
     default = "unset" if field.default is None else f"`{field.default}`"
-    return f"`{name.upper()}`", _type_name(field.annotation), default, field.description or ""
+    return f"`{name.upper()}`", _type_name(field.annotation), default, meaning
 
 
 def _type_name(annotation: Any) -> str:

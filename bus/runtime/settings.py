@@ -55,7 +55,6 @@ class Settings(BaseSettings):
         env_file=".env",
         extra="ignore",  # unknown names are refused by name, with a suggestion, before this
         frozen=True,
-        use_attribute_docstrings=True,
     )
 
     data_dir: Annotated[Path, AfterValidator(_spelled)] = Path(".inferbus")

@@ -11,6 +11,7 @@ import sys
 
 from bus.die_with_parent import die_with
 from bus.runtime.memory import collect_seldom
+from bus.runtime.plainly import log_plainly
 
 
 def main(parent: int, control: int) -> int:
@@ -20,6 +21,7 @@ def main(parent: int, control: int) -> int:
     if not die_with(parent):
         return 1
     collect_seldom()
+    log_plainly()
     from inferbus.relay.serving import run
 
     return run(socket.socket(fileno=control))

@@ -10,6 +10,7 @@ import sys
 from bus.die_with_parent import die_with
 from bus.runtime.cells import Cells, keep_metrics_in
 from bus.runtime.memory import collect_seldom
+from bus.runtime.plainly import log_plainly
 from inferbus.workers.assignment import Assignment
 
 
@@ -24,6 +25,7 @@ def main(parent: int, control: int) -> int:
         return 1
     keep_metrics_in(Cells.opened(assignment.cells))
     collect_seldom()
+    log_plainly()
     # Only now: whatever it imports declares metrics.
     from inferbus.workers.serving import run
 

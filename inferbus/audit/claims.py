@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bus.deadletter import read_dead_letter, value_sha256
 from bus.records import Position, ReceivedRecord
-from consumers.database import plain_text
+from consumers.columns import plain_text
 from consumers.storage.sinks.mapping import dead_letter_key
 from schemas.codec import SchemaError, decode_event, decode_quarantined
 from schemas.event import InferenceEvent, PayloadRef, Quarantined

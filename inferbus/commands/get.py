@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from bus.blobs import open_blobs
-from consumers.database import reading
+from consumers.engines import reading
 from consumers.storage import queries
 from consumers.storage.tables import QUARANTINE
 from inferbus.context import command_settings

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import errno
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -67,13 +68,24 @@ class AdminServer:
         await self._runner.cleanup()
 
 
+class Endpoint(Part, Protocol):
+    """A part that listens; `url` is known after its start."""
+
+    url: str
+
+
 class Listening:
     """A part that listens: when its port cannot be had, the error says which option to change."""
 
-    def __init__(self, part: Part, host: str, port: int, option: str) -> None:
+    def __init__(self, part: Endpoint, host: str, port: int, option: str) -> None:
         self.name = part.name
         self._part = part
         self._address = (host, port, option)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, after its start."""
+        return self._part.url
 
     async def start(self) -> None:
         """Start the part; raises `ProblemError` where the port is taken."""
@@ -109,6 +121,24 @@ class PublisherPart:
     async def stop(self) -> None:
         """Wait for what was handed over, then close."""
         await asyncio.to_thread(self._publisher.close)
+
+
+class Announcement:
+    """The last part of a service: says in the log that it runs, and that it is asked to stop."""
+
+    name = "announcement"
+
+    def __init__(self, service: str, addresses: Callable[[], Mapping[str, str]]) -> None:
+        self._service = service
+        self._addresses = addresses
+
+    async def start(self) -> None:
+        """Log where it is reached, known only now where a port is 0."""
+        log.info("service_started", service=self._service, **self._addresses())
+
+    async def stop(self) -> None:
+        """Log the beginning of the end, which may take seconds."""
+        log.info("service_stopping", service=self._service)
 
 
 class Idle:

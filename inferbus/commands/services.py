@@ -16,7 +16,7 @@ from bus.runtime.settings import Settings
 from inferbus.context import service_settings
 from inferbus.files import make_private_dir
 from inferbus.leaving import Leaving
-from inferbus.parts import AdminServer, Listening, PublisherPart
+from inferbus.parts import AdminServer, Announcement, Endpoint, Listening, PublisherPart
 
 Service = Literal["ingest", "storage", "alerting"]
 
@@ -39,7 +39,8 @@ async def _serve(service: Service, settings: Settings) -> int:
     admin = admin_server(service, settings, health)
     preflight = PreflightPart(service, settings)
     parts = _parts(service, settings, health, lifecycle)
-    return await lifecycle.run([MemoryCare(), admin, preflight, *parts])
+    started = _announcement(service, admin, parts)
+    return await lifecycle.run([MemoryCare(), admin, preflight, *parts, started])
 
 
 def admin_server(
@@ -54,12 +55,21 @@ def admin_server(
     return AdminServer(section.admin_host, section.admin_port, health, option, expose)
 
 
+def _announcement(service: Service, admin: AdminServer, parts: Sequence[Part]) -> Announcement:
+    def addresses() -> dict[str, str]:
+        endpoint = next((part for part in parts if isinstance(part, Listening)), None)
+        return {"admin_url": admin.url} | ({} if endpoint is None else {"url": endpoint.url})
+
+    return Announcement(service, addresses)
+
+
 def _supervising_parts(settings: Settings) -> Sequence[Part]:
     from inferbus.workers.supervisor import Workers
 
     workers = Workers(settings)
     admin = admin_server("ingest", settings, workers.roster, workers.metrics)
-    return [admin, PreflightPart("ingest", settings), _listening(workers, settings)]
+    parts: list[Part] = [PreflightPart("ingest", settings), _listening(workers, settings)]
+    return [admin, *parts, _announcement("ingest", admin, parts)]
 
 
 def _parts(
@@ -87,5 +97,5 @@ def _ingest_parts(settings: Settings, bus: Bus, health: Health) -> Sequence[Part
     return [PublisherPart(publisher), _listening(service, settings), leaving]
 
 
-def _listening(part: Part, settings: Settings) -> Part:
+def _listening(part: Endpoint, settings: Settings) -> Listening:
     return Listening(part, settings.ingest.host, settings.ingest.port, "INFERBUS_INGEST__PORT")

@@ -9,14 +9,14 @@ from typing import Any
 
 from bus.runtime.settings import Settings
 from bus.runtime.settings_ingest import is_base_url
+from bus.runtime.settings_sections import IngestSettings
 from inferbus import callback
 from inferbus.context import command_settings, read_up
 from inferbus.errors import WrongUsageError
 from inferbus.keys import active_keys, minting_key
 from inferbus.output import emit, emit_json, say
 from inferbus.times import human_expiry, parse_duration
-
-_DEFAULT_BASE_URL = "http://127.0.0.1:8080"
+from inferbus.urls import local_url
 
 
 def mint(
@@ -66,10 +66,16 @@ def read_argument(text: str) -> str:
 
 
 def base_url_of(settings: Settings, given: str | None = None) -> str:
-    """Return where providers post: the option, the setting, the running `up`, the default."""
+    """Return where providers post: the option, the setting, the running `up`, the own port."""
     url = given or settings.ingest.public_url
-    url = url or read_up(settings.data_dir).get("webhook_base_url") or _DEFAULT_BASE_URL
+    url = url or read_up(settings.data_dir).get("webhook_base_url") or _own_url(settings)
     return check_base_url(url)
+
+
+def _own_url(settings: Settings) -> str:
+    """Return where an ingest of these settings is reached on this machine."""
+    port = settings.ingest.port or IngestSettings().port  # of a free one nothing is known
+    return local_url(settings.ingest.host, port)
 
 
 def check_base_url(url: str) -> str:

@@ -4,9 +4,10 @@ import asyncio
 import errno
 
 import pytest
+from structlog.testing import capture_logs
 
 from inferbus.errors import ProblemError
-from inferbus.parts import Deferred, Listening, PublisherPart, Together, listening
+from inferbus.parts import Announcement, Deferred, Listening, PublisherPart, Together, listening
 from inferbus.urls import local_url, reachable
 
 
@@ -14,6 +15,8 @@ class Journal:
     """A part that remembers what was done to it."""
 
     name = "journal"
+
+    url = ""
 
     def __init__(self, error: OSError | None = None) -> None:
         self.entries: list[str] = []
@@ -94,6 +97,25 @@ async def test_a_taken_port_is_named_with_what_to_do() -> None:
 
     assert "port 8080 on 127.0.0.1 is in use" in str(caught.value)
     assert "--port" in str(caught.value)
+
+
+async def test_a_service_says_where_it_runs_and_that_it_stops() -> None:
+    """The first lines that whoever starts one looks for."""
+    told = Announcement("ingest", lambda: {"url": "http://127.0.0.1:1"})
+
+    with capture_logs() as lines:
+        await told.start()
+        await told.stop()
+
+    assert lines == [
+        {
+            "event": "service_started",
+            "log_level": "info",
+            "service": "ingest",
+            "url": "http://127.0.0.1:1",
+        },
+        {"event": "service_stopping", "log_level": "info", "service": "ingest"},
+    ]
 
 
 async def test_another_fault_of_listening_keeps_its_reason() -> None:

@@ -145,3 +145,15 @@ def test_a_dash_reads_the_url_from_standard_input(
 )
 def test_what_is_no_callback_url_exits_2(cli: Any, url: str) -> None:
     assert cli("url", "inspect", url).status == 2
+
+
+def test_without_an_up_the_base_is_the_ingest_s_own_address(
+    cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As this machine reaches it, whatever it listens on."""
+    monkeypatch.setenv("INFERBUS_INGEST__HOST", "0.0.0.0")
+    monkeypatch.setenv("INFERBUS_INGEST__PORT", "9000")
+
+    ran = cli("url", "mint", "--provider", "deepinfra")
+
+    assert ran.out.startswith("http://127.0.0.1:9000/webhooks/deepinfra/")

@@ -71,7 +71,8 @@ def test_each_health_check_asks_the_services_own_admin_port(service: str) -> Non
     described = read(COMPOSE)["services"][service]
     port = getattr(Settings(), service).admin_port
 
-    assert described["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}"
+    asked = ["CMD", "inferbus", "health", "--url", f"http://127.0.0.1:{port}", "--json"]
+    assert described["healthcheck"]["test"] == asked  # the form that imports next to nothing
     assert any(published.endswith(f":{port}") for published in described["ports"])
 
 

@@ -1,6 +1,7 @@
 """How every command starts and ends."""
 
 import errno
+import json
 import subprocess
 import sys
 from typing import Any
@@ -235,3 +236,22 @@ def test_ctrl_c_during_the_imports_is_no_traceback() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_container_is_asked_without_what_commands_need() -> None:
+    """It happens every five seconds in each of them."""
+    code = (
+        "import sys\n"
+        "from inferbus.__main__ import main\n"
+        "sys.argv[1:] = ['health', '--url', 'http://127.0.0.1:1', '--json']\n"
+        "try: main()\n"
+        "finally: print(*{'typer', 'pydantic', 'rich'} & set(sys.modules), file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["status"] == "unreachable"
+    (said, imported) = done.stderr.splitlines()
+    assert said.startswith("inferbus: http://127.0.0.1:1/readyz does not answer")
+    assert imported == ""

@@ -44,7 +44,7 @@ def _read(record: ReceivedRecord, topics: TopicNames) -> Observed:
             return _of_quarantined(decode_quarantined(record.value or b"", record.headers))
         return _of_event(decode_event(record.value or b""))
     except SchemaError as error:
-        raise Poison("schema", str(error)) from error
+        raise Poison("undecodable", str(error)) from error
 
 
 def _of_event(event: InferenceEvent) -> Observed:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bus.runtime.settings import Settings
     from consumers.storage.rows import StoredDeadLetter
 
-_COLUMNS = ["parked_at", "consumer", "reason", "event_id", "topic", "detail", "replayed_at"]
+_COLUMNS = ["parked_at", "consumer", "reason", "id", "topic", "detail", "replayed_at"]
 
 
 def run(  # noqa: PLR0913 - each parameter is an option
@@ -50,7 +50,9 @@ def _list(
 ) -> int:
     with open_storage(settings) as engine:
         found = queries.dead_letters(engine, reason=reason, since=since, limit=limit)
-    emit([row.as_json() for row in found], json, _COLUMNS)
+    # Many a parked record has no event id; without any the table would name what nobody can show.
+    also = [{} if json else {"id": row.event_id or row.dl_key} for row in found]
+    emit([row.as_json() | more for row, more in zip(found, also, strict=True)], json, _COLUMNS)
     return 0
 
 

@@ -6,6 +6,7 @@ from consumers.storage import queries
 from inferbus.context import command_settings
 from inferbus.output import Column, emit, say
 from inferbus.questions import open_storage, read_outcome, read_since
+from schemas.event import Outcome
 
 _COLUMNS: list[Column | str] = [
     "received_at",
@@ -34,6 +35,8 @@ def run(
     with open_storage(command_settings(data_dir)) as engine:
         found = queries.events(engine, outcome=wanted, model=model, since=earliest, limit=limit)
     emit([event.as_json() for event in found], json, _COLUMNS)
+    if wanted is Outcome.QUARANTINED:
+        say("what is quarantined is no event yet: `inferbus quarantine list` shows it")
     if len(found) == limit and not json:
         say(f"the newest {limit}; --limit shows more")
     return 0

@@ -325,6 +325,48 @@ def test_dead_letters_of_one_event_with_other_bytes_are_all_kept(
     assert len(rows(engine, DEAD_LETTERS)) == len(dead)
 
 
+def test_a_dead_letter_parked_again_before_its_replay_is_noted_stays_open(
+    sink: Sink, engine: Engine
+) -> None:
+    """Consumers are quicker than the command: retention would remove the only copy one day."""
+    sink.write(batch_of(dead_letters=[a_dead_letter()]))
+    chosen = queries.dead_letters(engine)
+
+    sink.write(
+        batch_of(dead_letters=[a_dead_letter(parked_at=NOON + timedelta(minutes=1), offset=77)])
+    )
+    queries.mark_replayed(engine, chosen, NOON + timedelta(hours=1))
+
+    [row] = rows(engine, DEAD_LETTERS)
+    assert (row["offset_no"], row["replayed_at"]) == (77, None)
+    sink.write(batch_of(dead_letters=[a_dead_letter()]))
+    assert rows(engine, DEAD_LETTERS) == [row]
+
+
+def test_a_dead_letter_parked_again_by_a_clock_that_is_behind_is_open_again(
+    sink: Sink, engine: Engine
+) -> None:
+    """The replaying machine's clock says nothing about the consumers'."""
+    sink.write(batch_of(dead_letters=[a_dead_letter()]))
+    queries.mark_replayed(engine, queries.dead_letters(engine), NOON + timedelta(days=1))
+
+    sink.write(
+        batch_of(dead_letters=[a_dead_letter(parked_at=NOON + timedelta(minutes=1), offset=77)])
+    )
+
+    assert [row["replayed_at"] for row in rows(engine, DEAD_LETTERS)] == [None]
+
+
+def test_a_record_parked_twice_by_a_crash_stays_replayed(sink: Sink, engine: Engine) -> None:
+    """Its second parking tells of the same record, at the same place."""
+    sink.write(batch_of(dead_letters=[a_dead_letter()]))
+    queries.mark_replayed(engine, queries.dead_letters(engine), NOON + timedelta(hours=1))
+
+    sink.write(batch_of(dead_letters=[a_dead_letter(parked_at=NOON + timedelta(minutes=1))]))
+
+    assert [row["replayed_at"] for row in rows(engine, DEAD_LETTERS)] != [None]
+
+
 def test_a_dead_letter_parked_again_after_its_replay_is_open_again(
     sink: Sink, engine: Engine
 ) -> None:

@@ -80,7 +80,11 @@ def dead_letter(engine: Engine, consumer: str, dl_key: str) -> StoredDeadLetter 
 def mark_replayed(
     engine: Engine, rows: Iterable[StoredQuarantine | StoredDeadLetter], at: datetime
 ) -> None:
-    """Note that these were replayed; they stay where they are."""
+    """
+    Note that these were replayed; they stay where they are.
+
+    One that was parked again since it was read is left open: what was published did not help.
+    """
     with engine.begin() as connection:
         for row in rows:
             connection.execute(_mark(row, at))
@@ -92,7 +96,11 @@ def _mark(row: StoredQuarantine | StoredDeadLetter, at: datetime) -> Any:
     else:
         columns = DEAD_LETTERS.c
         marked = update(DEAD_LETTERS).where(
-            columns.consumer == row.consumer, columns.dl_key == row.dl_key
+            columns.consumer == row.consumer,
+            columns.dl_key == row.dl_key,
+            columns.topic == row.topic,
+            columns.partition_no == row.partition_no,
+            columns.offset_no == row.offset_no,
         )
     return marked.values(replayed_at=at)
 

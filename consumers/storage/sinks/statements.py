@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Table
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, and_, or_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consumers.storage.sinks.mapping import Values
 from consumers.storage.tables import DEAD_LETTERS
 
+_POSITION = ("topic", "partition_no", "offset_no")
 _Insert = postgresql.Insert | sqlite.Insert
 # What parking a record anew tells; key, value and headers are the same bytes.
 _TOLD_ANEW = (
@@ -16,9 +17,7 @@ _TOLD_ANEW = (
     "detail",
     "parked_at",
     "stored_at",
-    "topic",
-    "partition_no",
-    "offset_no",
+    *_POSITION,
     "replayed_at",
 )
 
@@ -32,7 +31,12 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Values]) -> 
 
 
 def insert_dead_letters(connection: Connection, rows: Sequence[Values]) -> None:
-    """Insert dead letters; one that was parked again after its replay is open again."""
+    """
+    Insert dead letters; a record that was replayed and parked again is open again.
+
+    It lies elsewhere then. When it was replayed is not enough to know: consumers park within
+    milliseconds, often before the replay has noted that it is done, and by another clock.
+    """
     # One statement cannot change a row twice: of those with the same key the last one counts.
     latest = {(row["consumer"], row["dl_key"]): row for row in sorted(rows, key=_parked_at)}
     if not latest:
@@ -41,9 +45,17 @@ def insert_dead_letters(connection: Connection, rows: Sequence[Values]) -> None:
     upsert = statement.on_conflict_do_update(
         index_elements=_key(DEAD_LETTERS),
         set_={name: statement.excluded[name] for name in _TOLD_ANEW},
-        where=statement.excluded.parked_at > DEAD_LETTERS.c.replayed_at,
+        where=_is_parked_again(statement),
     )
     connection.execute(upsert, _in_order(DEAD_LETTERS, list(latest.values())))
+
+
+def _is_parked_again(statement: _Insert) -> ColumnElement[bool]:
+    told, kept = statement.excluded, DEAD_LETTERS.c
+    lies_elsewhere = or_(*(told[name] != kept[name] for name in _POSITION))
+    return or_(
+        and_(told.parked_at > kept.parked_at, lies_elsewhere), told.parked_at > kept.replayed_at
+    )
 
 
 def _insert(connection: Connection, table: Table) -> _Insert:

@@ -264,6 +264,19 @@ def test_a_replay_says_what_it_would_do_and_does_nothing(cli: Cli) -> None:
     assert cli("deadletter", "list", "--json").rows[0]["replayed_at"] is None
 
 
+def test_the_list_of_parked_records_names_what_show_takes(cli: Cli) -> None:
+    """In the table as well, which is what people read."""
+    assert "deepinfra:R8:failed" in cli("deadletter", "list").out
+    assert "id" not in cli("deadletter", "list", "--json").rows[0]
+
+
+def test_whoever_lists_events_that_were_quarantined_is_shown_the_way(cli: Cli) -> None:
+    ran = cli("list", "--outcome", "quarantined")
+
+    assert ran.status == 0
+    assert "`inferbus quarantine list`" in ran.err
+
+
 def test_a_delivery_that_is_still_malformed_is_kept(cli: Cli) -> None:
     """It says so, and the exit status tells."""
     ran = cli("quarantine", "replay", "--reason", "not-json", "--json")

@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_poison(topic: str, value: bytes | None) -> None:
     with pytest.raises(Poison) as verdict:
         read_records([received(Record(TOPICS.of(topic), b"k", value))], TOPICS)
 
-    assert verdict.value.reason == "schema"
+    assert verdict.value.reason == "undecodable"
 
 
 @pytest.mark.parametrize("year", [1969, 9999])

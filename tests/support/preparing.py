@@ -2,7 +2,8 @@
 What the machine must have before a test may begin, looked for when it begins.
 
 `scripts/test` prepares servers and containers beside the unit tests. The folder that it names in
-INFERBUS_TEST_PREPARING holds a file for each of the two, as long as that goes on.
+INFERBUS_TEST_PREPARING holds a file for each of the two, as long as that goes on, and one for the
+layers of our own images, which an engine makes twice where two builds ask for them at once.
 """
 
 import os
@@ -19,6 +20,7 @@ _PREPARING = os.environ.get("INFERBUS_TEST_PREPARING")
 _WAITS_FOR: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("tests/unit/", "tests/test_"), ()),
     "tests/faults/": ("servers",),
+    "tests/system/stack/": ("servers", "containers", "layers"),
     "": ("servers", "containers"),
 }
 """By the beginning of a test's name."""

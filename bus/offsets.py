@@ -1,6 +1,6 @@
 """Which offsets may be committed: never past a record that is not settled."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
@@ -35,6 +35,13 @@ class OffsetTracker:
         for partition, offsets in _by_partition(positions).items():
             self._settled.setdefault(partition, set()).update(offsets)
             self._advance(partition)
+
+    def unsettled(self) -> Counter[str]:
+        """Return how many records of each topic were handed over and are not settled."""
+        left: Counter[str] = Counter()
+        for partition, waiting in self._received.items():
+            left[partition.topic] += len(waiting) - len(self._settled.get(partition, ()))
+        return left
 
     def committable(self) -> dict[TopicPartition, int]:
         """Return the next offset of every partition that has moved since its last commit."""

@@ -8,6 +8,8 @@ import orjson
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from bus.runtime.metrics import READY
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -65,6 +67,7 @@ def admin_app(
     health: Reports, expose: Callable[[], Awaitable[bytes]] = own_metrics
 ) -> web.Application:
     """Return the app of the admin port; `expose` gives the page of metrics."""
+    READY.set_function(lambda: float(health.report()[0]))
 
     async def livez(_request: web.Request) -> web.Response:
         return _json({"status": "alive"})

@@ -86,6 +86,7 @@ ALERTS = Counter("inferbus_alerts", "Alerts by rule and state.", ["rule", "state
 NOTIFICATIONS = Counter(
     "inferbus_notifications", "Notifications by notifier and result.", ["notifier", "result"]
 )
+READY = Gauge("inferbus_ready", "1 while `/readyz` answers 200, otherwise 0.")
 WORKERS = Gauge("inferbus_workers", "Workers that serve; 0 where the process has none.")
 WORKERS_ENDED = Counter(
     "inferbus_workers_ended",

@@ -1,6 +1,5 @@
 """What a worker reads: a batch at a time, and one ahead while the one before is handled."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 from bus.errors import BusUnavailableError
@@ -64,8 +63,8 @@ class BatchReader:
         return self._ahead
 
     def report_lag(self) -> None:
-        """Say how many records lie beyond the batch that `next` returned last."""
-        by_topic = Counter(record.topic for record in self._ahead)
+        """Say how many records are not settled: those still to be read, and those at hand."""
+        by_topic = self._offsets.unsettled()
         for partition, lag in self._subscription.lag().items():
             by_topic[partition.topic] += lag
         for topic, lag in by_topic.items():

@@ -111,3 +111,16 @@ class Consuming(RuleBasedStateMachine):
 
 
 TestConsuming = Consuming.TestCase
+
+
+def test_what_was_handed_over_and_not_settled_is_counted_by_topic() -> None:
+    """Settled out of order as well; what was forgotten is another member's."""
+    tracker = OffsetTracker()
+    tracker.received([*at(0, 1, 2), *at(0, partition=1), Position("u", 0, 0)])
+    tracker.settled(at(1))
+    assert tracker.unsettled() == {"t": 3, "u": 1}
+
+    tracker.settled([*at(0), Position("u", 0, 0)])
+    tracker.forget(TopicPartition("t", 1))
+
+    assert +tracker.unsettled() == {"t": 1}

@@ -346,3 +346,20 @@ def test_lag_counts_what_was_read_ahead() -> None:
 
     # After the first batch two were at hand, and one more batch for each of two partitions.
     assert seen == [2.0 + 2 * 1]
+
+
+def test_lag_counts_what_is_in_hand_and_cannot_be_handled() -> None:
+    """Where nothing comes after it, nothing else shows that it waits."""
+    script = Script(records(0, 1), more=0)
+    seen: list[float | None] = []
+
+    def look() -> None:
+        labels = {"consumer": "ahead", "topic": TOPIC}
+        seen.append(REGISTRY.get_sample_value("inferbus_consumer_lag", labels))
+
+    hand = Hand(2, fail(Transient("the database is away")), look)
+    a_worker(script, hand, replace(QUICK, poll_s=0.0)).run()
+
+    assert seen == [2.0]
+    look()
+    assert seen == [2.0, 0.0]

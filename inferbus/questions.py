@@ -52,10 +52,25 @@ def open_storage(settings: "Settings") -> "Iterator[Engine]":
 
 
 def open_bus(settings: "Settings") -> "KafkaBus":
-    """Return the bus; beside an embedded broker tuned as its `up` is."""
+    """
+    Return the bus; beside an embedded broker tuned as its `up` is.
+
+    Raises `ProblemError` where no Kafka is named, no `up` runs, and none is at the default address.
+    """
     from bus.kafka import EMBEDDED, KafkaBus
 
+    if "bootstrap_servers" not in settings.kafka.model_fields_set:
+        _refuse_nobody(settings)
     return KafkaBus(settings.kafka, EMBEDDED if is_embedded(settings) else None)
+
+
+def _refuse_nobody(settings: "Settings") -> None:
+    from bus.kafka.preflight import first_obstacle
+
+    for problem in first_obstacle(settings.kafka):
+        raise ProblemError(
+            f"no `inferbus up` runs on {settings.data_dir}: start it, or {problem.message}"
+        )
 
 
 def is_embedded(settings: "Settings") -> bool:

@@ -1,5 +1,6 @@
 """The documentation says what the code does."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,37 @@ def test_commands_in_the_text_exist(page: Path) -> None:
         options = {word for option in command.params for word in option.opts}
         used = set(re.findall(r"--[a-z-]+", rest))
         assert used <= options, f"{page.name}: inferbus {name} {sub} {used - options}"
+
+
+def test_every_event_of_the_logs_stands_on_their_page() -> None:
+    """Whoever finds one in a log finds out what it means; none is described that is not there."""
+    page = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| ", page, flags=re.MULTILINE)
+    described = {name for row in table for name in re.findall(r"[a-z]+(?:_[a-z]+)+", row)}
+
+    assert described - DELIVERY_MEMBERS == _logged_events() - {"delivery_answered"}
+
+
+DELIVERY_MEMBERS = {"http_status", "duration_ms", "event_id"}
+
+
+def _logged_events() -> set[str]:
+    rooms = ("bus", "ingest", "consumers", "inferbus")
+    sources = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    calls = (
+        node
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _called(node) in LOGGING and node.args
+    )
+    return {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+LOGGING = {"log.info", "log.warning", "log.error", "log.exception", "self._say", "info_all"}
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func)
 
 
 def _anchors(page: Path) -> set[str]:

@@ -114,5 +114,6 @@ def _scrape(url: str) -> Deliveries:
         with opener.open(url, timeout=_TIMEOUT_S) as answer:
             return read_metrics(answer.read().decode())
     except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        cause = getattr(error, "reason", error)
+        reason = getattr(cause, "strerror", None) or cause
         raise ProblemError(f"{url} gives no metrics: {reason}; is the process well?") from error

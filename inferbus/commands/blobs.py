@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bus.blobs import BlobStore, StoredBlob, open_blobs
-from bus.kafka import KafkaBus
 from bus.protocols import Admin, Bus
 from bus.records import ReceivedRecord
 from inferbus.audit.held import held_records, measure
@@ -17,7 +16,7 @@ from inferbus.blobs.check import BlobCheck
 from inferbus.blobs.references import Referred
 from inferbus.context import command_settings
 from inferbus.output import Column, emit, emit_json, progress, say
-from inferbus.questions import open_storage
+from inferbus.questions import open_bus, open_storage
 from inferbus.spool.folders import spool_folders
 from schemas.topics import TopicNames
 
@@ -64,7 +63,7 @@ def _sources(
 ) -> Iterator[Iterator[Referred]]:
     if not tables_only:
         yield references.in_spools(spool_folders(settings, spools), names)
-        yield _in_topics(KafkaBus(settings.kafka), names)
+        yield _in_topics(open_bus(settings), names)
     yield references.in_tables(engine, names)
 
 
@@ -107,7 +106,7 @@ def sweep_unreferenced(
     settings = command_settings(data_dir)
     names = TopicNames(settings.topics.prefix)
     store = open_blobs(settings.blobs_url)
-    bus = KafkaBus(settings.kafka)
+    bus = open_bus(settings)
     groups = sweep.reading_groups(settings.kafka.group_prefix, names)
     with open_storage(settings) as engine, closing(bus.admin()) as admin, progress() as bar:
         task = bar.add_task("records", total=None)

@@ -95,7 +95,8 @@ def _rows(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _unreachable(url: str, error: Exception, *, json: bool) -> int:
-    reason = str(getattr(error, "reason", error))
+    cause = getattr(error, "reason", error)
+    reason = getattr(cause, "strerror", None) or str(cause)
     if json:
         emit_json({"url": url, "status": "unreachable", "reason": reason})
     complain(f"{url} {'' if isinstance(error, ValueError) else 'does not answer: '}{reason}")

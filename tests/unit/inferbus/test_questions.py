@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from bus.blobs import DirectoryBlobs
 from bus.kafka import EMBEDDED
+from bus.kafka.preflight.verdicts import Problem
 from bus.records import Position
 from bus.runtime.settings import Settings
 from bus.runtime.settings_sections import KafkaSettings
@@ -301,6 +302,19 @@ def test_an_id_under_which_nothing_lies_is_status_1(cli: Cli, group: str, action
 
     assert (ran.status, ran.out) == (1, "")
     assert "under nope" in ran.err
+
+
+def test_where_neither_an_up_nor_a_kafka_is_there_the_up_is_named_first(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever only knows `up` has no Kafka to start."""
+    nobody = Problem("refused", "127.0.0.1:9092", "127.0.0.1:9092: connection refused")
+    monkeypatch.setattr("bus.kafka.preflight.first_obstacle", lambda _settings: [nobody])
+
+    for command in ("tail", "audit"):
+        ran = cli(command)
+        assert ran.status == 1
+        assert "no `inferbus up` runs on .inferbus: start it, or 127.0.0.1:9092: conn" in ran.err
 
 
 def test_without_a_database_nothing_is_made(cli: Cli, tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN python3 -m venv --without-pip /opt/inferbus
-COPY requirements.lock ./
 # --require-hashes: what runs is what was locked, byte for byte.
-RUN python3 -m pip --python /opt/inferbus/bin/python install --quiet --no-compile \
+COPY deploy/build-tools.lock ./
+RUN python3 -m pip install --quiet --no-compile --require-hashes -r build-tools.lock \
+    && python3 -m venv --without-pip /opt/inferbus
+COPY requirements.lock ./
+# By uv: pip looks at each file that was ever published of a package, for a dozen seconds.
+RUN python3 -m uv pip install --quiet --no-cache --python /opt/inferbus/bin/python \
         --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY schemas schemas

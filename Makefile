@@ -55,11 +55,12 @@ bench-full: $(VENV)/.bench $(VENV)/.bytecode ## the long form, half an hour on t
 profile: $(VENV)/.bench ## where the time of ingress and storage goes, into docs/performance.md
 	$(BIN)/python -m benchmarks.profiles $(ARGS)
 
-lock: $(VENV)/.dev ## write both lock files anew from pyproject.toml
+lock: $(VENV)/.dev ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q tests/system/stack/requirements.in -c requirements-dev.lock -o tests/system/stack/requirements.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q benchmarks/tools.in -o benchmarks/tools.lock
+	echo uv==$(UV_VERSION) | $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q - -o deploy/build-tools.lock
 
 clean: ## remove what the targets built
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -1,5 +1,6 @@
 """What is installed beside our own code: under which terms, and with which known faults."""
 
+import re
 from email.message import Message
 from importlib.metadata import PackageMetadata
 from pathlib import Path
@@ -98,3 +99,12 @@ def test_an_index_without_advisories_is_not_taken_for_a_clean_bill() -> None:
     report = {"dependencies": [{"name": "a", "skip_reason": "not found"}]}
 
     assert advisories.reach(report) == "advisories: the index serves none, nothing was audited"
+
+
+def test_images_are_built_with_the_uv_that_the_makefile_names() -> None:
+    """`make lock` writes both from one line, with hashes."""
+    version = re.search(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    lock = (ROOT / "deploy" / "build-tools.lock").read_text()
+
+    assert version is not None
+    assert lock.startswith(f"uv=={version[1]} \\\n    --hash=sha256:")

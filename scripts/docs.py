@@ -131,6 +131,9 @@ def metrics_page() -> str:
             "",
             "Every process answers `/metrics` on its admin port in Prometheus' text format.",
             "Providers and models are capped at 100 label values each; the rest counts as `other`.",
+            "A series with labels begins with its first count: alert on new series as well, as",
+            "[rules.yml](../deploy/observability/rules.yml) does. Beside these stand `process_*`,",
+            "`python_*`, and a `_created` time for each counter and histogram.",
             "",
             *_table(("metric", "type", "labels", "meaning"), _metric_rows()),
         ]

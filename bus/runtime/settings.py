@@ -138,7 +138,7 @@ def read_secret_files() -> dict[str, str]:
     if not folder.is_dir():
         return {}
     files = [f for f in folder.iterdir() if f.name.upper().startswith(ENV_PREFIX) and f.is_file()]
-    return {f.name.upper(): f.read_text(encoding="utf-8").strip() for f in files}
+    return {f.name.upper(): _text_of(f).strip() for f in files}
 
 
 def dotenv_names() -> list[str]:
@@ -146,9 +146,17 @@ def dotenv_names() -> list[str]:
     dotenv = Path(".env")
     if not dotenv.is_file():
         return []
-    lines = dotenv.read_text(encoding="utf-8").splitlines()
+    lines = _text_of(dotenv).splitlines()
     words = [line.removeprefix("export ").split("=", 1)[0].strip() for line in lines]
     return [word for word in words if word.startswith(ENV_PREFIX)]
+
+
+def _text_of(file: Path) -> str:
+    """Return what stands in a file; raises `SettingsError` where that is no text we can read."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} is not written in UTF-8: save it so") from None
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -22,7 +22,7 @@ def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """
     Return this process' environment without our settings, and these instead.
 
-    INFERBUS_TEST_PUBLISHER=direct lets every program publish directly.
+    INFERBUS_TEST_PUBLISHER=client lets every program publish by the client's producer.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("INFERBUS_")}
     if publisher := os.environ.get("INFERBUS_TEST_PUBLISHER"):

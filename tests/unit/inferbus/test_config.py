@@ -138,3 +138,27 @@ def test_a_secrets_directory_that_is_not_there_is_noted(
 
     assert ran.status == 0
     assert "there is no directory /nowhere" in ran.err
+
+
+@pytest.mark.parametrize("name", [".env", "secrets/INFERBUS_INGEST__TOKENS"])
+def test_a_file_in_another_encoding_is_named(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Some shells write UTF-16 where their output is sent to a file."""
+    monkeypatch.setenv("INFERBUS_SECRETS_DIR", str(tmp_path / "secrets"))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / name).write_text("INFERBUS_INGEST__PORT=9000\n", encoding="utf-16")
+
+    ran = cli("config", "check")
+
+    assert ran.status == 2
+    assert f"{name} is not written in UTF-8" in ran.err
+
+
+def test_a_byte_order_mark_changes_nothing(cli: Any, tmp_path: Path) -> None:
+    """A name behind one is known, and refused where it is mistyped."""
+    (tmp_path / ".env").write_text("INFERBUS_INGEST__PORT=9000\n", encoding="utf-8-sig")
+    assert shown(cli)["INFERBUS_INGEST__PORT"] == (9000, ".env")
+
+    (tmp_path / ".env").write_text("INFERBUS_INGEST__PRT=9000\n", encoding="utf-8-sig")
+    assert cli("config", "check").status == 2

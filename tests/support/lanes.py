@@ -3,8 +3,10 @@ Pytest plugin: the suite in several processes, side by side.
 
 Each takes the next piece of work when it has done one: a file, in its order, or what shares
 clusters and containers and would be slow to start twice. The fault rows come first, for they
-take longest; beside them run the unit tests, while servers are prepared. Short pieces come last,
-so that no process is left alone with a long one.
+take longest; beside them run the unit tests, while servers are prepared. Then comes what waits
+for most of its time, beside what is left of the faults and the stack, and last what keeps a
+processor busy: three processes that wait would leave it idle. Short pieces end it, so that no
+process is left alone with a long one.
 """
 
 import pytest
@@ -19,15 +21,20 @@ _PIECES = {
 }
 # First one stack, then the other; by the last Prometheus has evaluated its rules.
 _STACK = ("everything", "pipeline", "image", "restarts", "observability")
-_LONG = (*_CLUSTERED, "workers", "relay", "postgres_faults", "broker_faults", "ways_back")
+_WAITING = (
+    *("workers", "relay", "broker_faults", "ways_back", "postgres_faults"),
+    "health_of_services",
+)
 _ORDER = (
     "tests/faults/",
     *("tests/unit/", "tests/test_"),
-    "tests/contract/",
     *(f"tests/system/stack/test_{name}.py" for name in _STACK),
+    *(f"tests/integration/test_{name}.py" for name in (*_WAITING, *_CLUSTERED)),
+    "tests/system/test_up",
     "tests/system/test_",
-    *(f"tests/integration/test_{name}.py" for name in _LONG),
+    *(f"tests/contract/test_{name}.py" for name in ("bus", "sinks", "tables", "retention")),
     "tests/integration/",
+    "tests/contract/",
 )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -221,4 +222,7 @@ def port_problem(error: OSError, host: str, port: int, option: str) -> str:
             f"port {port} on {host} is in use: stop what listens there, or choose another with"
             f" {option} (0 takes a free one)"
         )
-    return f"cannot listen on {host} port {port}: {error.strerror or error} ({option} chooses)"
+    what = f"cannot listen on {host} port {port}: {error.strerror or error}"
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return f"{what}: name an address of this machine, or 0.0.0.0 for all of them"
+    return f"{what} ({option} chooses)"

@@ -2,12 +2,21 @@
 
 import asyncio
 import errno
+import socket
 
 import pytest
 from structlog.testing import capture_logs
 
 from inferbus.errors import ProblemError
-from inferbus.parts import Announcement, Deferred, Listening, PublisherPart, Together, listening
+from inferbus.parts import (
+    Announcement,
+    Deferred,
+    Listening,
+    PublisherPart,
+    Together,
+    listening,
+    port_problem,
+)
 from inferbus.urls import local_url, reachable
 
 
@@ -116,6 +125,20 @@ async def test_a_service_says_where_it_runs_and_that_it_stops() -> None:
         },
         {"event": "service_stopping", "log_level": "info", "service": "ingest"},
     ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"),
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    ],
+)
+def test_a_host_that_is_not_ours_is_not_blamed_on_the_port(error: OSError) -> None:
+    said = port_problem(error, "192.0.2.1", 8080, "--port")
+
+    assert "name an address of this machine" in said
+    assert "--port" not in said
 
 
 async def test_another_fault_of_listening_keeps_its_reason() -> None:

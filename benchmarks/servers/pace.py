@@ -1,7 +1,7 @@
 """How fast a baseline's consumer gets on."""
 
 import json
-import time
+from time import perf_counter, process_time
 
 
 class Pace:
@@ -16,12 +16,12 @@ class Pace:
         """Say that so many more are done with."""
         if records and not self.seen:
             self._first = records
-            self._started, self._cpu = time.perf_counter(), time.process_time()
+            self._started, self._cpu = perf_counter(), process_time()
         self.seen += records
 
     def told(self) -> str:
         """Return records a second and CPU microseconds a record, as JSON."""
         counted = max(1, self.seen - self._first)
-        seconds = time.perf_counter() - self._started
-        cpu = time.process_time() - self._cpu
+        seconds = perf_counter() - self._started
+        cpu = process_time() - self._cpu
         return json.dumps({"per_second": counted / seconds, "cpu_us": cpu / counted * 1e6})

@@ -129,9 +129,9 @@ def test_the_first_batch_starts_the_clock_and_is_not_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     times = iter([10.0, 12.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(times))
+    monkeypatch.setattr("benchmarks.servers.pace.perf_counter", lambda: next(times))
     spent = iter([1.0, 1.5])
-    monkeypatch.setattr("time.process_time", lambda: next(spent))
+    monkeypatch.setattr("benchmarks.servers.pace.process_time", lambda: next(spent))
     pace = Pace()
 
     for records in (0, 500, 1000, 0):

@@ -14,9 +14,8 @@ KEY_FILE = "signing.key"
 
 def active_keys(settings: Settings) -> tuple[SigningKey, ...]:
     """Return the keys of the settings, else the data directory's, else none."""
-    if settings.ingest.signing_keys is not None:
-        return parse_keys(settings.ingest.signing_keys.get_secret_value())
-    return tuple(_keys_in(_path(settings.data_dir)))
+    text = signing_keys_text(settings)
+    return parse_keys(text) if text else ()
 
 
 def minting_key(settings: Settings) -> SigningKey:
@@ -34,8 +33,10 @@ def signing_keys_text(settings: Settings) -> str | None:
     """Return `id:secret,…` as the settings give it, else the data directory's, else None."""
     if settings.ingest.signing_keys is not None:
         return settings.ingest.signing_keys.get_secret_value()
-    path = _path(settings.data_dir)
-    return _read(path) if _keys_in(path) else None
+    try:
+        return _read_keys(_path(settings.data_dir))
+    except FileNotFoundError:
+        return None
 
 
 def ensure_signing_key(data_dir: Path) -> str:
@@ -43,21 +44,19 @@ def ensure_signing_key(data_dir: Path) -> str:
     make_private_dir(data_dir)
     fresh = f"k{secrets.token_hex(3)}:{secrets.token_hex(32)}"
     write_once(_path(data_dir), f"{fresh}\n".encode())
-    _keys_in(_path(data_dir))
-    return _read(_path(data_dir))
+    return _read_keys(_path(data_dir))
 
 
-def _keys_in(path: Path) -> tuple[SigningKey, ...]:
-    """Return the file's keys, none where there is no file. Raises `WrongUsageError`."""
+def _read_keys(path: Path) -> str:
+    """Return the file's text. Raises `WrongUsageError` where it holds no usable key."""
     try:
-        keys = parse_keys(_read(path))
-    except FileNotFoundError:
-        return ()
+        text = path.read_text(encoding="utf-8").strip()
+        keys = parse_keys(text)
     except (CallbackError, UnicodeDecodeError) as error:
         raise _unusable(path, str(error)) from error
     if not keys:
         raise _unusable(path, "it is empty")
-    return keys
+    return text
 
 
 def _unusable(path: Path, problem: str) -> WrongUsageError:
@@ -65,10 +64,6 @@ def _unusable(path: Path, problem: str) -> WrongUsageError:
         f"{path}: {problem}: restore it from a backup, or remove it for a new key, by which no"
         " URL minted so far is valid"
     )
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip()
 
 
 def _path(data_dir: Path) -> Path:

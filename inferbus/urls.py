@@ -21,6 +21,12 @@ def check_admin_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def why_unanswered(error: Exception) -> str:
+    """Return what urllib met, without the number that the system has for it."""
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or str(cause)
+
+
 def reachable(url: str) -> str:
     """Return a server's own URL as this machine reaches it."""
     parts = urlsplit(url)

@@ -17,7 +17,7 @@ from inferbus.output import Column, emit, emit_json, progress, say
 from inferbus.questions import open_bus, open_storage
 from inferbus.spool.folders import spool_folders
 from inferbus.times import parse_duration
-from inferbus.urls import check_admin_url, local_url
+from inferbus.urls import check_admin_url, local_url, why_unanswered
 from schemas.topics import TopicNames
 
 if TYPE_CHECKING:
@@ -114,6 +114,5 @@ def _scrape(url: str) -> Deliveries:
         with opener.open(url, timeout=_TIMEOUT_S) as answer:
             return read_metrics(answer.read().decode())
     except (OSError, ValueError) as error:
-        cause = getattr(error, "reason", error)
-        reason = getattr(cause, "strerror", None) or cause
+        reason = why_unanswered(error)
         raise ProblemError(f"{url} gives no metrics: {reason}; is the process well?") from error

@@ -51,8 +51,8 @@ def _list(
     with open_storage(settings) as engine:
         found = queries.dead_letters(engine, reason=reason, since=since, limit=limit)
     # Many a parked record has no event id; without any the table would name what nobody can show.
-    also = [{} if json else {"id": row.event_id or row.dl_key} for row in found]
-    emit([row.as_json() | more for row, more in zip(found, also, strict=True)], json, _COLUMNS)
+    shown = [row.as_json() | ({} if json else {"id": row.event_id or row.dl_key}) for row in found]
+    emit(shown, json, _COLUMNS)
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from inferbus.output import complain, emit, emit_json
-from inferbus.urls import check_admin_url
+from inferbus.urls import check_admin_url, why_unanswered
 
 _TIMEOUT_S = 5.0
 _FIRST_PROCESS = Path("/proc/1/cmdline")
@@ -95,8 +95,7 @@ def _rows(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _unreachable(url: str, error: Exception, *, json: bool) -> int:
-    cause = getattr(error, "reason", error)
-    reason = getattr(cause, "strerror", None) or str(cause)
+    reason = why_unanswered(error)
     if json:
         emit_json({"url": url, "status": "unreachable", "reason": reason})
     complain(f"{url} {'' if isinstance(error, ValueError) else 'does not answer: '}{reason}")
